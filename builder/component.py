@@ -1,0 +1,400 @@
+"""What a component is, where components are found, and how one is read from YAML.
+
+A component is a frozen pydantic model: its fields are the configuration, its docstring is the manual page,
+its examples are tests and documentation at once. A folder's listing is the registry: the names are the
+``@final`` classes in the text of its files, and a file is imported when a spec names one of them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from abc import ABC
+from collections.abc import Iterator
+from collections.abc import Mapping as MappingABC
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
+from typing import Any, ClassVar, Final, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
+from pydantic_core import ErrorDetails, core_schema
+
+from builder.errors import Cause, Place, Report, did_you_mean, nearest
+from builder.expression import Names, evaluate, is_expression
+from builder.source import Mapping, Node, Scalar, Sequence, describe
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """An example that is right: the YAML behind the type's name, and what arrives (shapes without N)."""
+
+    text: str
+    on: tuple[tuple[int, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """An example that is wrong, and the exact problem it must give."""
+
+    text: str
+    problem: str
+    on: tuple[tuple[int, ...], ...] = ()
+
+
+class Component(BaseModel, ABC):
+    """The root of everything a spec can name. A subclass is abstract or ``@final``.
+
+    ``main`` is the field that a short form fills (``Linear: 120``). ``refused`` holds arguments that
+    PyTorch has and a spec may not set, each with the reason.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    main: ClassVar[str | None] = None
+    refused: ClassVar[MappingABC[str, str]] = {}
+    accepts: ClassVar[tuple[Accepted, ...]] = ()
+    rejects: ClassVar[tuple[Rejected, ...]] = ()
+
+    @classmethod
+    def manual(cls) -> str:
+        """The manual page: the class's docstring."""
+        return inspect.cleandoc(cls.__doc__ or "")
+
+    def plain(self) -> dict[str, Any]:
+        """All fields, defaults filled in, as data that YAML can hold."""
+        return {name: to_plain(getattr(self, name)) for name in type(self).model_fields}
+
+
+def to_plain(value: object) -> Any:
+    """A field's value as data that YAML can hold; a component becomes ``{Name: {…}}``."""
+    if isinstance(value, Component):
+        return {type(value).__name__: value.plain()}
+    if isinstance(value, tuple | list):
+        return [to_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: to_plain(item) for key, item in value.items()}
+    return value
+
+
+C = TypeVar("C", bound=Component)
+_FINAL = re.compile(r"^@final\nclass (\w+)\(", re.MULTILINE)
+
+
+class Catalogue(Generic[C]):
+    """The components of one kind: those in a package's files, or in one family file.
+
+    ``later`` names what the language has and this version does not build yet.
+    """
+
+    def __init__(self, kind: str, package: str, base: type[C], later: frozenset[str] = frozenset()) -> None:
+        self.kind: Final = kind
+        self.later: Final = later
+        self._package = package
+        self._base = base
+
+    @cached_property
+    def _modules(self) -> dict[str, str]:
+        """Each name's module, read from the files' text without importing any."""
+        parent, _, last = self._package.rpartition(".")
+        family = files(parent) / f"{last}.py"
+        if family.is_file():
+            sources = [(self._package, family)]
+        else:
+            listing = sorted(files(self._package).iterdir(), key=lambda f: f.name)
+            sources = [(f"{self._package}.{f.name[:-3]}", f) for f in listing if f.name.endswith(".py")]
+        return {
+            name: module
+            for module, file in sources
+            for name in _FINAL.findall(file.read_text(encoding="utf-8"))
+        }
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._modules
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def __getitem__(self, name: str) -> type[C]:
+        found = getattr(importlib.import_module(self._modules[name]), name)
+        assert issubclass(found, self._base), f"{name} is no {self.kind}"
+        return found  # type: ignore[no-any-return]
+
+    def module_of(self, name: str) -> str:
+        """The module that holds ``name``."""
+        return self._modules[name]
+
+    def get(self, name: str) -> type[C]:
+        """The class called ``name``; raises ``Cause`` with the nearest name if there is none."""
+        if name in self._modules:
+            return self[name]
+        if name in self.later:
+            raise Cause(f"the {self.kind} `{name}` is not available yet")
+        hint = did_you_mean(name, self._modules)
+        if nearest(name, self._modules) is None and (close := nearest(name, self.later)):
+            hint = f"`{close}` is part of the language but not available yet."
+        raise Cause(f"there is no {self.kind} `{name}`", hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Marks a field that names one component of a catalogue: ``Name`` or ``Name: {…}``."""
+
+    catalogue: Catalogue[Any]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.any_schema()
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """Marks a field that names several components of a catalogue, as a list."""
+
+    catalogue: Catalogue[Any]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.any_schema()
+
+
+class Unknown(Exception):
+    """A value that is not known: a hole, or something already reported. What follows is silent."""
+
+
+class Reader:
+    """Reads components from nodes; everything wrong goes to the report, at its place.
+
+    ``names`` are what ``$name`` and ``$(…)`` may refer to; ``used`` collects those that were.
+    """
+
+    def __init__(self, report: Report, names: Names, used: set[str] | None = None) -> None:
+        self.report = report
+        self.names = names
+        self.used = used if used is not None else set()
+
+    def plain(self, node: Node) -> Any:
+        """The node as plain data, expressions evaluated. Raises ``Unknown`` for a hole or an error."""
+        if isinstance(node, Sequence):
+            return self._all([lambda n=item: self.plain(n) for item in node.items])
+        if isinstance(node, Mapping):
+            values = self._all([lambda n=item: self.plain(n) for item in node.entries.values()])
+            return dict(zip(node.entries, values, strict=True))
+        if node.is_hole:
+            raise Unknown
+        if not node.quoted and isinstance(node.value, str) and is_expression(node.value):
+            try:
+                found = evaluate(node.value, _Watched(self.names, self.used))
+            except Cause as cause:
+                self.report.error(node.place, cause.problem, cause.hint, offset=cause.offset)
+                raise Unknown from None
+            if isinstance(found, Unresolved):
+                raise Unknown
+            return found
+        return node.value
+
+    def choice(self, catalogue: Catalogue[C], node: Node) -> C | None:
+        """A component by its name, or none if it was wrong (and reported) or not known."""
+        if isinstance(node, Scalar) and node.is_hole:
+            return None
+        if isinstance(node, Scalar) and isinstance(node.value, str):
+            try:
+                name = self.plain(node)
+            except Unknown:
+                return None
+            return self._named(catalogue, str(name), node.place, None)
+        if isinstance(node, Mapping) and len(node.entries) == 1:
+            (name, fields), (place,) = next(iter(node.entries.items())), node.keys.values()
+            return self._named(catalogue, str(name), place, fields)
+        article = "an" if catalogue.kind[0] in "aeiou" else "a"
+        self.report.error(
+            node.place,
+            f"expected {article} {catalogue.kind} as `Name` or `Name: {{…}}`, found {describe(node)}",
+            "Each stands alone under its name." if isinstance(node, Mapping) else None,
+        )
+        return None
+
+    def choices(self, catalogue: Catalogue[C], node: Node) -> tuple[C, ...] | None:
+        """A list of components, or none if any was wrong."""
+        if not isinstance(node, Sequence):
+            self.report.error(node.place, f"expected a list, each item a {catalogue.kind}, found {describe(node)}")
+            return None
+        found = [self.choice(catalogue, item) for item in node.items]
+        return None if any(c is None for c in found) else tuple(c for c in found if c is not None)
+
+    def _named(self, catalogue: Catalogue[C], name: str, place: Place, fields: Node | None) -> C | None:
+        try:
+            cls = catalogue.get(name)
+        except Cause as cause:
+            self.report.error(place, cause.problem, cause.hint)
+            return None
+        return self.component(cls, fields, place)
+
+    def component(self, cls: type[C], node: Node | None, place: Place) -> C | None:
+        """A component of a known class from its fields, its short form or nothing.
+
+        ``place`` is where its name stands. Returns none if anything was wrong, reported field by field.
+        """
+        entries, places = self._entries(cls, node, place)
+        if entries is None:
+            return None
+        values: dict[str, Any] = {}
+        failed: set[str] = set()
+        for key, value in entries.items():
+            try:
+                if key not in cls.model_fields:
+                    self._unknown_field(cls, key, places[key])
+                    raise Unknown
+                values[key] = self._field(cls, key, value)
+            except Unknown:
+                failed.add(key)
+        try:
+            made = cls.model_validate(values)
+        except ValidationError as error:
+            self._translate(cls, error, entries, place, failed)
+            return None
+        return None if failed else made
+
+    def _entries(
+        self, cls: type[Component], node: Node | None, place: Place
+    ) -> tuple[dict[str, Node] | None, dict[str, Place]]:
+        if node is None or (isinstance(node, Scalar) and node.value is None and not node.quoted):
+            return {}, {}
+        if isinstance(node, Scalar) and node.is_hole:
+            return None, {}
+        if isinstance(node, Mapping):
+            return {str(k): v for k, v in node.entries.items()}, {str(k): p for k, p in node.keys.items()}
+        if cls.main is None:
+            fields = ", ".join(f"`{name}`" for name in cls.model_fields)
+            self.report.error(
+                node.place,
+                f"`{cls.__name__}` takes {'its fields by name' if fields else 'no fields'}, found {describe(node)}",
+                f"Its fields: {fields}." if fields else f"Write `{cls.__name__}` alone.",
+            )
+            return None, {}
+        return {cls.main: node}, {cls.main: node.place}
+
+    def _field(self, cls: type[Component], key: str, node: Node) -> Any:
+        info = cls.model_fields[key]
+        for mark in info.metadata:
+            if isinstance(mark, Choice):
+                if isinstance(node, Scalar) and node.value is None and not info.is_required():
+                    return info.default
+                return self._known(self.choice(mark.catalogue, node))
+            if isinstance(mark, Choices):
+                return self._known(self.choices(mark.catalogue, node))
+        if inspect.isclass(info.annotation) and issubclass(info.annotation, Component):
+            return self._known(self.component(info.annotation, node, node.place))
+        return self.plain(node)
+
+    @staticmethod
+    def _known(value: Any) -> Any:
+        if value is None:
+            raise Unknown
+        return value
+
+    @staticmethod
+    def _all(thunks: list[Any]) -> list[Any]:
+        """Runs all, so that every error is reported, then fails if any did."""
+        values: list[Any] = []
+        unknown = False
+        for thunk in thunks:
+            try:
+                values.append(thunk())
+            except Unknown:
+                unknown = True
+        if unknown:
+            raise Unknown
+        return values
+
+    def _unknown_field(self, cls: type[Component], key: str, place: Place) -> None:
+        if key in cls.refused:
+            self.report.error(place, f"`{cls.__name__}` does not take `{key}` here", cls.refused[key])
+        else:
+            self.report.error(
+                place, f"`{cls.__name__}` has no field `{key}`", did_you_mean(key, cls.model_fields)
+            )
+
+    def _translate(
+        self,
+        cls: type[Component],
+        error: ValidationError,
+        entries: dict[str, Node],
+        place: Place,
+        failed: set[str],
+    ) -> None:
+        by_field: dict[str, list[ErrorDetails]] = {}
+        for details in error.errors(include_url=False):
+            by_field.setdefault(str(details["loc"][0]) if details["loc"] else "", []).append(details)
+        for name, found in by_field.items():
+            if name in failed:
+                continue
+            node = entries.get(name)
+            if found[0]["type"] == "missing":
+                example = next((e.text for e in cls.accepts if e.text), None)
+                hint = f"As in `{cls.__name__}: {example}`." if example else None
+                self.report.error(place, f"`{cls.__name__}` needs `{name}`", hint)
+            else:
+                problem, hint = sentence(found)
+                self.report.error(_at(node, found[0]["loc"][1:], place), problem, hint)
+
+
+class Unresolved:
+    """Stands in ``Reader.names`` for a value that cannot be known after an earlier error."""
+
+
+class _Watched(MappingABC[str, object]):
+    """Names that note which of them were read."""
+
+    def __init__(self, names: Names, used: set[str]) -> None:
+        self._names = names
+        self._used = used
+
+    def __getitem__(self, name: str) -> object:
+        self._used.add(name)
+        return self._names[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def _at(node: Node | None, loc: tuple[int | str, ...], place: Place) -> Place:
+    while node is not None and loc:
+        child: Node | None = None
+        if isinstance(node, Sequence) and isinstance(loc[0], int) and loc[0] < len(node.items):
+            child = node.items[loc[0]]
+        elif isinstance(node, Mapping):
+            child = node.entries.get(loc[0])
+        if child is None:
+            break
+        node, loc = child, loc[1:]
+    return node.place if node is not None else place
+
+
+def sentence(found: list[ErrorDetails]) -> tuple[str, str | None]:
+    """The problem and hint of one field's pydantic errors; alternatives are joined by "or"."""
+    expected: list[str] = []
+    hint: str | None = None
+    for details in found:
+        context = details.get("ctx", {})
+        if details["type"] == "literal_error":
+            allowed = re.findall(r"'([^']*)'", str(context["expected"]))
+            expected.extend(f"`{word}`" for word in allowed)
+            if isinstance(details["input"], str) and (close := nearest(details["input"], allowed)):
+                hint = hint or f"Did you mean `{close}`?"
+        elif details["type"] == "field":
+            problem = str(context["problem"])
+            hint = hint or context.get("hint")
+            if not problem.startswith("expected "):
+                return problem, hint
+            expected.append(problem.removeprefix("expected ").rsplit(", found ", 1)[0])
+        elif details["type"] == "value_error":
+            return str(context["error"]), None
+        elif details["type"] == "none_required":
+            continue
+        else:
+            return str(details["msg"]), None
+    joined = expected[0] if len(expected) == 1 else ", ".join(expected[:-1]) + " or " + expected[-1]
+    return f"expected {joined}, found {describe(found[0]['input'])}", hint

@@ -1,0 +1,203 @@
+"""The few types a field may have, each with one message.
+
+A field's annotation is one of these; pydantic calls its check, which returns the value or raises with what
+was expected and what was found. ``"6"``, ``5.0`` and ``true`` are no integers.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import Annotated, Any, Final
+
+from pydantic import PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from builder.source import describe
+
+LARGEST: Final = 1 << 62
+_FRACTION = re.compile(r"\s*([-+]?[0-9]+(?:\.[0-9]+)?)\s*/\s*([0-9]+(?:\.[0-9]+)?)\s*\Z")
+
+
+def wrong(expected: str, found: object, hint: str | None = None) -> PydanticCustomError:
+    """The one sentence of a field that has the wrong kind of value."""
+    return PydanticCustomError(
+        "field", "{problem}", {"problem": f"expected {expected}, found {describe(found)}", "hint": hint}
+    )
+
+
+def _unquote(value: object) -> str | None:
+    if isinstance(value, str) and re.fullmatch(r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?", value):
+        return f"Write {value} without quotes."
+    return None
+
+
+def _int(expected: str, least: int | None) -> Callable[[Any], int]:
+    def check(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            hint = _unquote(value)
+            if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+                hint = f"Write {int(value)}."
+            raise wrong(expected, value, hint)
+        if (least is not None and value < least) or abs(value) > LARGEST:
+            raise wrong(expected, value)
+        return value
+
+    return check
+
+
+def _real(
+    expected: str, least: float | None, most: float | None, *, above: bool = False, below: bool = False
+) -> Callable[[Any], float]:
+    def check(value: Any) -> float:
+        number = value
+        if isinstance(value, str) and (parts := _FRACTION.match(value)):
+            if float(parts[2]) == 0:
+                raise wrong(expected, value, "A fraction's lower number is not zero.")
+            number = float(parts[1]) / float(parts[2])
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise wrong(expected, value, _unquote(value))
+        if (
+            not math.isfinite(number)
+            or (least is not None and (number < least or (above and number == least)))
+            or (most is not None and (number > most or (below and number == most)))
+        ):
+            raise wrong(expected, value)
+        return number if isinstance(number, int) and abs(number) > 2**53 else float(number)
+
+    return check
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        hint = None
+        if isinstance(value, str) and value.lower() in ("yes", "on", "no", "off", "true", "false"):
+            hint = f"Write {'true' if value.lower() in ('yes', 'on', 'true') else 'false'}."
+        raise wrong("true or false", value, hint)
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise wrong("a text", value)
+    return value
+
+
+def _one_or(length: int, least: int | None, expected: str) -> Callable[[Any], int | tuple[int, ...]]:
+    def check(value: Any) -> int | tuple[int, ...]:
+        values = value if isinstance(value, list | tuple) else [value]
+        if isinstance(value, list | tuple) and len(value) != length:
+            raise wrong(expected, value)
+        for number in values:
+            if isinstance(number, bool) or not isinstance(number, int):
+                raise wrong(expected, value, _unquote(value))
+            if (least is not None and number < least) or number > LARGEST:
+                raise wrong(expected, value)
+        return tuple(value) if isinstance(value, list | tuple) else value
+
+    return check
+
+
+def _reals(expected: str, length: int | None, least: float | None) -> Callable[[Any], tuple[float, ...]]:
+    one = _real("a real number", least, None)
+
+    def check(value: Any) -> tuple[float, ...]:
+        if not isinstance(value, list | tuple) or (length is not None and len(value) != length) or not value:
+            raise wrong(expected, value)
+        try:
+            return tuple(one(number) for number in value)
+        except PydanticCustomError:
+            raise wrong(expected, value) from None
+
+    return check
+
+
+def _sizes(value: Any) -> tuple[int, ...]:
+    if not isinstance(value, list | tuple) or not value:
+        raise wrong("a list of whole numbers of at least 1", value)
+    for size in value:
+        if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= LARGEST:
+            raise wrong("a list of whole numbers of at least 1", value)
+    return tuple(value)
+
+
+def _integer_schema(least: int | None) -> dict[str, Any]:
+    return {"type": "integer"} if least is None else {"type": "integer", "minimum": least}
+
+
+def _one_or_pair_schema(least: int) -> dict[str, Any]:
+    whole = {"type": "integer", "minimum": least}
+    return {"anyOf": [whole, {"type": "array", "items": whole, "minItems": 2, "maxItems": 2}]}
+
+
+def _number_schema(**bounds: float) -> dict[str, Any]:
+    return {"anyOf": [{"type": "number", **bounds}, {"type": "string", "pattern": _FRACTION.pattern}]}
+
+
+Int = Annotated[int, PlainValidator(_int("a whole number", None)), WithJsonSchema(_integer_schema(None))]
+Natural = Annotated[
+    int, PlainValidator(_int("a whole number of at least 0", 0)), WithJsonSchema(_integer_schema(0))
+]
+Count = Annotated[
+    int, PlainValidator(_int("a whole number of at least 1", 1)), WithJsonSchema(_integer_schema(1))
+]
+Real = Annotated[float, PlainValidator(_real("a real number", None, None)), WithJsonSchema(_number_schema())]
+NonNegative = Annotated[
+    float,
+    PlainValidator(_real("a real number of at least 0", 0, None)),
+    WithJsonSchema(_number_schema(minimum=0)),
+]
+Positive = Annotated[
+    float,
+    PlainValidator(_real("a real number above 0", 0, None, above=True)),
+    WithJsonSchema(_number_schema(exclusiveMinimum=0)),
+]
+Probability = Annotated[
+    float,
+    PlainValidator(_real("a real number from 0 to 1", 0, 1)),
+    WithJsonSchema(_number_schema(minimum=0, maximum=1)),
+]
+BelowOne = Annotated[
+    float,
+    PlainValidator(_real("a real number of at least 0 and below 1", 0, 1, below=True)),
+    WithJsonSchema(_number_schema(minimum=0, exclusiveMaximum=1)),
+]
+Flag = Annotated[bool, PlainValidator(_flag), WithJsonSchema({"type": "boolean"})]
+Text = Annotated[str, PlainValidator(_text), WithJsonSchema({"type": "string", "minLength": 1})]
+OneOrPair = Annotated[
+    int | tuple[int, ...],
+    PlainValidator(_one_or(2, 1, "a whole number of at least 1, or two of them")),
+    WithJsonSchema(_one_or_pair_schema(1)),
+]
+NaturalOrPair = Annotated[
+    int | tuple[int, ...],
+    PlainValidator(_one_or(2, 0, "a whole number of at least 0, or two of them")),
+    WithJsonSchema(_one_or_pair_schema(0)),
+]
+Sizes = Annotated[
+    tuple[int, ...],
+    PlainValidator(_sizes),
+    WithJsonSchema({"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1}),
+]
+RealPair = Annotated[
+    tuple[float, ...],
+    PlainValidator(_reals("a list of two real numbers", 2, None)),
+    WithJsonSchema({"type": "array", "items": _number_schema(), "minItems": 2, "maxItems": 2}),
+]
+Reals = Annotated[
+    tuple[float, ...],
+    PlainValidator(_reals("a list of real numbers", None, None)),
+    WithJsonSchema({"type": "array", "items": _number_schema(), "minItems": 1}),
+]
+
+
+def pair(value: int | tuple[int, ...]) -> tuple[int, int]:
+    """Both values of a ``OneOrPair``.
+
+    >>> pair(3), pair((3, 5))
+    ((3, 3), (3, 5))
+    """
+    if isinstance(value, int):
+        return value, value
+    return value[0], value[1]

@@ -1,0 +1,123 @@
+"""Conv2d: y[o] = b[o] + Σ_i W[o, i] ⋆ x[i]."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal, final
+
+from builder.component import Accepted, Rejected
+from builder.errors import Cause
+from builder.fields import Count, Flag, NaturalOrPair, OneOrPair, pair
+from builder.layer import Layer
+from builder.shapes import Inferred, Sum, TensorType, both_axes, count, expect_rank, window
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@final
+class Conv2d(Layer):
+    """A two-dimensional convolution: every output channel sums a learned kernel over every input channel.
+
+    Input N×C×H×W, output N×out_channels×H'×W' with
+    H' = ⌊(H + 2·padding − dilation·(kernel_size − 1) − 1)/stride⌋ + 1.
+    Source: torch.nn.Conv2d.
+    """
+
+    snake: ClassVar[str] = "conv2d"
+    accepts = (
+        Accepted("{out_channels: 6, kernel_size: 5, padding: 2}", on=((1, 28, 28),)),
+        Accepted("{out_channels: 8, kernel_size: [3, 5], stride: [2, 1], bias: false}", on=((4, 9, 11),)),
+        Accepted("{out_channels: 8, kernel_size: 3, padding: same, dilation: 2, groups: 4}", on=((4, 9, 9),)),
+        Accepted("{out_channels: 2, kernel_size: 4, padding: same}", on=((3, 7, 6),)),
+        Accepted("{out_channels: 2, kernel_size: 2, padding: valid, in_channels: 3}", on=((3, 7, 6),)),
+        Accepted(
+            "{out_channels: 2, kernel_size: 3, padding: 1, padding_mode: reflect}", on=((2, 5, 5),)
+        ),
+    )
+    rejects = (
+        Rejected("{out_channels: 6}", "`Conv2d` needs `kernel_size`"),
+        Rejected(
+            '{out_channels: "6", kernel_size: 5}', 'expected a whole number of at least 1, found the text "6"'
+        ),
+        Rejected("{out_channels: 6, kernel: 5, kernel_size: 5}", "`Conv2d` has no field `kernel`"),
+        Rejected(
+            "{out_channels: 6, kernel_size: 5}", "the window of 5 is larger than the input of 4", on=((1, 4, 4),)
+        ),
+        Rejected(
+            "{out_channels: 6, kernel_size: 5, in_channels: 3}",
+            "`in_channels` is written as 3, but 1 arrive",
+            on=((1, 28, 28),),
+        ),
+        Rejected(
+            "{out_channels: 6, kernel_size: 3, groups: 4}",
+            "`groups` is 4, which divides neither the 3 channels that arrive",
+            on=((3, 8, 8),),
+        ),
+        Rejected(
+            "{out_channels: 6, kernel_size: 3, padding: same, stride: 2}",
+            "`padding: same` keeps the size, which a stride of 2 cannot",
+            on=((3, 8, 8),),
+        ),
+    )
+
+    out_channels: Count
+    kernel_size: OneOrPair
+    stride: OneOrPair = 1
+    padding: Literal["same", "valid"] | NaturalOrPair = 0
+    dilation: OneOrPair = 1
+    groups: Count = 1
+    bias: Flag = True
+    padding_mode: Literal["zeros", "reflect", "replicate", "circular"] = "zeros"
+    in_channels: Count | None = None
+
+    def rule(self, *arrives: TensorType) -> Inferred:
+        (x,) = arrives
+        expect_rank(x, "Conv2d", "C, H, W")
+        channels, *size = x.shape
+        if channels % self.groups or self.out_channels % self.groups:
+            raise Cause(
+                f"`groups` is {self.groups}, which divides neither the {channels} channels that arrive"
+                if channels % self.groups
+                else f"`groups` is {self.groups}, which does not divide `out_channels` {self.out_channels}",
+                field="groups",
+            )
+        height, width = (self._axis(size, axis) for axis in (0, 1))
+        weight = (self.out_channels, channels // self.groups, *pair(self.kernel_size))
+        parameters: dict[str, tuple[int, ...]] = {"weight": weight}
+        per_output = f"{weight[1]}·{weight[2]}·{weight[3]}"
+        total = f"{self.out_channels}·({per_output}) = {count(weight)}"
+        if self.bias:
+            parameters["bias"] = (self.out_channels,)
+            total = f"{self.out_channels}·({per_output}) + {self.out_channels} = {count(weight) + self.out_channels}"
+        return Inferred(
+            TensorType((self.out_channels, height.value, width.value)),
+            parameters,
+            multiply_adds=count(weight) * height.value * width.value,
+            how=f"{both_axes(height, width)};  {total}",
+            sizes={"in_channels": channels},
+        )
+
+    def _axis(self, size: list[int], axis: int) -> Sum:
+        kernel, stride, dilation = (pair(v)[axis] for v in (self.kernel_size, self.stride, self.dilation))
+        if self.padding == "same":
+            if stride != 1:
+                raise Cause(
+                    f"`padding: same` keeps the size, which a stride of {stride} cannot", field="padding"
+                )
+            return Sum(size[axis], f"same = {size[axis]}")
+        padding = 0 if isinstance(self.padding, str) else pair(self.padding)[axis]
+        if self.padding_mode == "reflect" and padding >= size[axis]:
+            raise Cause(
+                f"a reflection of {padding} needs an input larger than that, and {size[axis]} arrive",
+                field="padding",
+            )
+        if self.padding_mode == "circular" and padding > size[axis]:
+            raise Cause(
+                f"a circular padding of {padding} is larger than the input of {size[axis]}", field="padding"
+            )
+        return window(size[axis], kernel, stride, padding, dilation)
+
+    def build(self, sizes: dict[str, int]) -> nn.Module:
+        from torch import nn
+
+        return nn.Conv2d(**self.arguments(sizes))
