@@ -1,0 +1,22 @@
+"""gradspec's builder: from YAML to a graph with a shape on every edge, without torch.
+
+What needs torch (building, training, exporting) is in ``builder.runtime``.
+"""
+
+from builder.errors import GradspecError, RunError, SpecError, SpecErrors
+from builder.graph import Graph, GraphLayer
+from builder.load import infer, load, loads
+from builder.spec import ModelSpec
+
+__all__ = [
+    "Graph",
+    "GraphLayer",
+    "GradspecError",
+    "ModelSpec",
+    "RunError",
+    "SpecError",
+    "SpecErrors",
+    "infer",
+    "load",
+    "loads",
+]

@@ -16,22 +16,23 @@ from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
-from typing import Any, ClassVar, Final, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
 from pydantic_core import ErrorDetails, core_schema
 
 from builder.errors import Cause, Place, Report, did_you_mean, nearest
 from builder.expression import Names, evaluate, is_expression
+from builder.shapes import TensorType
 from builder.source import Mapping, Node, Scalar, Sequence, describe
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """An example that is right: the YAML behind the type's name, and what arrives (shapes without N)."""
+    """An example that is right: the YAML behind the type's name, and what arrives (a shape: of reals)."""
 
     text: str
-    on: tuple[tuple[int, ...], ...] = ()
+    on: tuple[tuple[int, ...] | TensorType, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +41,23 @@ class Rejected:
 
     text: str
     problem: str
-    on: tuple[tuple[int, ...], ...] = ()
+    on: tuple[tuple[int, ...] | TensorType, ...] = ()
 
 
 class Component(BaseModel, ABC):
     """The root of everything a spec can name. A subclass is abstract or ``@final``.
 
     ``main`` is the field that a short form fills (``Linear: 120``). ``refused`` holds arguments that
-    PyTorch has and a spec may not set, each with the reason.
+    PyTorch has and a spec may not set, each with the reason; ``later`` names fields that the language has
+    and this version does not build yet. ``label`` is the YAML key of a section (``train``), which stands in
+    a spec without its class's name. A validator over several fields raises ``Cause`` with the field.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     main: ClassVar[str | None] = None
+    label: ClassVar[str | None] = None
+    later: ClassVar[frozenset[str]] = frozenset()
     refused: ClassVar[MappingABC[str, str]] = {}
     accepts: ClassVar[tuple[Accepted, ...]] = ()
     rejects: ClassVar[tuple[Rejected, ...]] = ()
@@ -63,14 +68,18 @@ class Component(BaseModel, ABC):
         return inspect.cleandoc(cls.__doc__ or "")
 
     def plain(self) -> dict[str, Any]:
-        """All fields, defaults filled in, as data that YAML can hold."""
-        return {name: to_plain(getattr(self, name)) for name in type(self).model_fields}
+        """All fields, defaults filled in, as data that YAML can hold; what is absent by default is left out."""
+        return {
+            name: to_plain(value)
+            for name, info in type(self).model_fields.items()
+            if (value := getattr(self, name)) is not None or info.default is not None
+        }
 
 
 def to_plain(value: object) -> Any:
-    """A field's value as data that YAML can hold; a component becomes ``{Name: {…}}``."""
+    """A field's value as data that YAML can hold; a component becomes ``{Name: {…}}``, a section its fields."""
     if isinstance(value, Component):
-        return {type(value).__name__: value.plain()}
+        return value.plain() if value.label else {type(value).__name__: value.plain()}
     if isinstance(value, tuple | list):
         return [to_plain(item) for item in value]
     if isinstance(value, dict):
@@ -143,7 +152,9 @@ class Choice:
 
     catalogue: Catalogue[Any]
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
         return core_schema.any_schema()
 
 
@@ -153,7 +164,9 @@ class Choices:
 
     catalogue: Catalogue[Any]
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
         return core_schema.any_schema()
 
 
@@ -216,7 +229,9 @@ class Reader:
     def choices(self, catalogue: Catalogue[C], node: Node) -> tuple[C, ...] | None:
         """A list of components, or none if any was wrong."""
         if not isinstance(node, Sequence):
-            self.report.error(node.place, f"expected a list, each item a {catalogue.kind}, found {describe(node)}")
+            self.report.error(
+                node.place, f"expected a list, each item a {catalogue.kind}, found {describe(node)}"
+            )
             return None
         found = [self.choice(catalogue, item) for item in node.items]
         return None if any(c is None for c in found) else tuple(c for c in found if c is not None)
@@ -252,6 +267,10 @@ class Reader:
         except ValidationError as error:
             self._translate(cls, error, entries, place, failed)
             return None
+        except Cause as cause:
+            if not failed:
+                self.report.error(place_of(entries, cause.field, place), cause.problem, cause.hint)
+            return None
         return None if failed else made
 
     def _entries(
@@ -267,8 +286,8 @@ class Reader:
             fields = ", ".join(f"`{name}`" for name in cls.model_fields)
             self.report.error(
                 node.place,
-                f"`{cls.__name__}` takes {'its fields by name' if fields else 'no fields'}, found {describe(node)}",
-                f"Its fields: {fields}." if fields else f"Write `{cls.__name__}` alone.",
+                f"`{_label(cls)}` takes {'its fields by name' if fields else 'no fields'}, found {describe(node)}",
+                f"Its fields: {fields}." if fields else f"Write `{_label(cls)}` alone.",
             )
             return None, {}
         return {cls.main: node}, {cls.main: node.place}
@@ -282,8 +301,11 @@ class Reader:
                 return self._known(self.choice(mark.catalogue, node))
             if isinstance(mark, Choices):
                 return self._known(self.choices(mark.catalogue, node))
-        if inspect.isclass(info.annotation) and issubclass(info.annotation, Component):
-            return self._known(self.component(info.annotation, node, node.place))
+        section = section_of(info.annotation)
+        if section is not None:
+            if isinstance(node, Scalar) and node.value is None and not node.quoted and not info.is_required():
+                return info.default
+            return self._known(self.component(section, node, node.place))
         return self.plain(node)
 
     @staticmethod
@@ -307,12 +329,13 @@ class Reader:
         return values
 
     def _unknown_field(self, cls: type[Component], key: str, place: Place) -> None:
+        label = _label(cls)
         if key in cls.refused:
-            self.report.error(place, f"`{cls.__name__}` does not take `{key}` here", cls.refused[key])
+            self.report.error(place, f"`{label}` does not take `{key}` here", cls.refused[key])
+        elif key in cls.later:
+            self.report.error(place, f"the field `{key}` of `{label}` is not available yet")
         else:
-            self.report.error(
-                place, f"`{cls.__name__}` has no field `{key}`", did_you_mean(key, cls.model_fields)
-            )
+            self.report.error(place, f"`{label}` has no field `{key}`", did_you_mean(key, cls.model_fields))
 
     def _translate(
         self,
@@ -331,8 +354,8 @@ class Reader:
             node = entries.get(name)
             if found[0]["type"] == "missing":
                 example = next((e.text for e in cls.accepts if e.text), None)
-                hint = f"As in `{cls.__name__}: {example}`." if example else None
-                self.report.error(place, f"`{cls.__name__}` needs `{name}`", hint)
+                hint = f"As in `{_label(cls)}: {example}`." if example else None
+                self.report.error(place, f"`{_label(cls)}` needs `{name}`", hint)
             else:
                 problem, hint = sentence(found)
                 self.report.error(_at(node, found[0]["loc"][1:], place), problem, hint)
@@ -358,6 +381,25 @@ class _Watched(MappingABC[str, object]):
 
     def __len__(self) -> int:
         return len(self._names)
+
+
+def _label(cls: type[Component]) -> str:
+    return cls.label or cls.__name__
+
+
+def section_of(annotation: Any) -> type[Component] | None:
+    """The section that a field holds, if it holds one: ``Split`` or ``Split | None``."""
+    for kind in (annotation, *get_args(annotation)):
+        if inspect.isclass(kind) and issubclass(kind, Component):
+            return kind
+    return None
+
+
+def place_of(entries: MappingABC[str, Node], field: str | None, place: Place) -> Place:
+    """Where the field of a ``Cause`` stands: ``loss``, or ``metrics.1`` for an item of a list."""
+    name, *rest = (field or "").split(".")
+    loc = tuple(int(part) if part.isdecimal() else part for part in rest)
+    return _at(entries.get(name), loc, place)
 
 
 def _at(node: Node | None, loc: tuple[int | str, ...], place: Place) -> Place:

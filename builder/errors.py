@@ -159,9 +159,7 @@ class Report:
         column = place.column + offset
         key = (place.file, place.line, column, problem)
         uses = tuple(reversed(self._uses))
-        into.setdefault(
-            key, SpecError(place.file, place.line, column, place.path, problem, hint, uses)
-        )
+        into.setdefault(key, SpecError(place.file, place.line, column, place.path, problem, hint, uses))
 
 
 def _sorted(errors: Iterable[SpecError]) -> tuple[SpecError, ...]:

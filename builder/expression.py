@@ -111,9 +111,7 @@ class _Walker:
     def _name(self, name: str, node: ast.expr) -> Number:
         found = _lookup(name, self.names, self._offset(node))
         if isinstance(found, bool) or not isinstance(found, int | float):
-            raise Cause(
-                f"`{name}` is {found!r}, and arithmetic needs a number", offset=self._offset(node)
-            )
+            raise Cause(f"`{name}` is {found!r}, and arithmetic needs a number", offset=self._offset(node))
         return found
 
     def _binary(self, node: ast.expr, left: Number, op: ast.operator, right: Number) -> Number:

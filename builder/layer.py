@@ -67,11 +67,13 @@ class Layer(Component):
         return {name: getattr(self, name) for name in type(self).model_fields} | sizes
 
 
-_LATER: Final = frozenset(
-    """Bilinear Identity Conv1d Conv3d ConvTranspose1d ConvTranspose2d MaxPool1d AvgPool1d AdaptiveAvgPool1d
-    AdaptiveMaxPool2d BatchNorm1d LayerNorm GroupNorm InstanceNorm2d LocalResponseNorm Dropout1d Dropout2d
-    AlphaDropout Unflatten Upsample PixelShuffle ZeroPad2d ReflectionPad2d RNN LSTM GRU MultiheadAttention
-    TransformerEncoderLayer GLU Reshape Permute Select Mean Max PositionalEncoding MinibatchStdDev""".split()
-)
+_LATER: Final = frozenset({
+    "Bilinear", "Conv1d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "MaxPool1d", "AvgPool1d",
+    "AdaptiveAvgPool1d", "AdaptiveMaxPool2d", "BatchNorm1d", "LayerNorm", "GroupNorm", "InstanceNorm2d",
+    "LocalResponseNorm", "Dropout1d", "Dropout2d", "AlphaDropout", "Unflatten", "Upsample",
+    "PixelShuffle", "ZeroPad2d", "ReflectionPad2d", "RNN", "LSTM", "GRU", "MultiheadAttention",
+    "TransformerEncoderLayer", "GLU", "Reshape", "Permute", "Select", "Mean", "Max", "PositionalEncoding",
+    "MinibatchStdDev",
+})  # fmt: skip
 
 layers: Final[Catalogue[Layer]] = Catalogue("layer type", "builder.layers", Layer, _LATER)

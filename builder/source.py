@@ -337,10 +337,10 @@ class _Composer:
         mark = event.start_mark
         return Place(self.file, mark.line + 1, mark.column + 1, show_path(path))
 
-    def _error(
-        self, event: Any, path: tuple[str | int, ...], problem: str, hint: str | None = None
-    ) -> None:
-        self.errors.append(SpecError(self.file, **_mark(event), path=show_path(path), problem=problem, hint=hint))
+    def _error(self, event: Any, path: tuple[str | int, ...], problem: str, hint: str | None = None) -> None:
+        self.errors.append(
+            SpecError(self.file, **_mark(event), path=show_path(path), problem=problem, hint=hint)
+        )
 
     def _syntax(self, error: yaml.YAMLError) -> SpecErrors:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)

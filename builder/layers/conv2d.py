@@ -8,7 +8,7 @@ from builder.component import Accepted, Rejected
 from builder.errors import Cause
 from builder.fields import Count, Flag, NaturalOrPair, OneOrPair, pair
 from builder.layer import Layer
-from builder.shapes import Inferred, Sum, TensorType, both_axes, count, expect_rank, window
+from builder.shapes import Inferred, Shape, Sum, TensorType, both_axes, count, expect_rank, window
 
 if TYPE_CHECKING:
     from torch import nn
@@ -30,8 +30,10 @@ class Conv2d(Layer):
         Accepted("{out_channels: 8, kernel_size: 3, padding: same, dilation: 2, groups: 4}", on=((4, 9, 9),)),
         Accepted("{out_channels: 2, kernel_size: 4, padding: same}", on=((3, 7, 6),)),
         Accepted("{out_channels: 2, kernel_size: 2, padding: valid, in_channels: 3}", on=((3, 7, 6),)),
+        Accepted("{out_channels: 2, kernel_size: 3, padding: 1, padding_mode: reflect}", on=((2, 5, 5),)),
+        Accepted("{out_channels: 2, kernel_size: 4, padding: same, padding_mode: circular}", on=((2, 4, 5),)),
         Accepted(
-            "{out_channels: 2, kernel_size: 3, padding: 1, padding_mode: reflect}", on=((2, 5, 5),)
+            "{out_channels: 2, kernel_size: 3, padding: [2, 0], padding_mode: replicate}", on=((1, 1, 5),)
         ),
     )
     rejects = (
@@ -41,7 +43,9 @@ class Conv2d(Layer):
         ),
         Rejected("{out_channels: 6, kernel: 5, kernel_size: 5}", "`Conv2d` has no field `kernel`"),
         Rejected(
-            "{out_channels: 6, kernel_size: 5}", "the window of 5 is larger than the input of 4", on=((1, 4, 4),)
+            "{out_channels: 6, kernel_size: 5}",
+            "the window of 5 is larger than the input of 4",
+            on=((1, 4, 4),),
         ),
         Rejected(
             "{out_channels: 6, kernel_size: 5, in_channels: 3}",
@@ -50,13 +54,22 @@ class Conv2d(Layer):
         ),
         Rejected(
             "{out_channels: 6, kernel_size: 3, groups: 4}",
-            "`groups` is 4, which divides neither the 3 channels that arrive",
+            "`groups` is 4, which does not divide the 3 channels that arrive",
             on=((3, 8, 8),),
         ),
         Rejected(
             "{out_channels: 6, kernel_size: 3, padding: same, stride: 2}",
             "`padding: same` keeps the size, which a stride of 2 cannot",
             on=((3, 8, 8),),
+        ),
+        Rejected(
+            "{out_channels: 6, kernel_size: 3, padding: full}",
+            'expected `same`, `valid` or a whole number of at least 0, or two of them, found the text "full"',
+        ),
+        Rejected(
+            "{out_channels: 6, kernel_size: 4, padding: same, padding_mode: reflect}",
+            "a reflection of 2 needs an input larger than that, and 2 arrive",
+            on=((3, 2, 9),),
         ),
     )
 
@@ -74,48 +87,58 @@ class Conv2d(Layer):
         (x,) = arrives
         expect_rank(x, "Conv2d", "C, H, W")
         channels, *size = x.shape
-        if channels % self.groups or self.out_channels % self.groups:
+        if channels % self.groups:
             raise Cause(
-                f"`groups` is {self.groups}, which divides neither the {channels} channels that arrive"
-                if channels % self.groups
-                else f"`groups` is {self.groups}, which does not divide `out_channels` {self.out_channels}",
+                f"`groups` is {self.groups}, which does not divide the {channels} channels that arrive",
                 field="groups",
             )
-        height, width = (self._axis(size, axis) for axis in (0, 1))
+        if self.out_channels % self.groups:
+            raise Cause(
+                f"`groups` is {self.groups}, which does not divide `out_channels` {self.out_channels}",
+                field="groups",
+            )
+        height, width = (self._axis(size[i], i) for i in (0, 1))
         weight = (self.out_channels, channels // self.groups, *pair(self.kernel_size))
-        parameters: dict[str, tuple[int, ...]] = {"weight": weight}
-        per_output = f"{weight[1]}·{weight[2]}·{weight[3]}"
-        total = f"{self.out_channels}·({per_output}) = {count(weight)}"
+        weights = count(weight)
+        parameters: dict[str, Shape] = {"weight": weight}
+        total = f"{self.out_channels}·({weight[1]}·{weight[2]}·{weight[3]})"
         if self.bias:
             parameters["bias"] = (self.out_channels,)
-            total = f"{self.out_channels}·({per_output}) + {self.out_channels} = {count(weight) + self.out_channels}"
+            total = f"{total} + {self.out_channels} = {weights + self.out_channels}"
+        else:
+            total = f"{total} = {weights}"
         return Inferred(
             TensorType((self.out_channels, height.value, width.value)),
             parameters,
-            multiply_adds=count(weight) * height.value * width.value,
+            multiply_adds=weights * height.value * width.value,
             how=f"{both_axes(height, width)};  {total}",
             sizes={"in_channels": channels},
         )
 
-    def _axis(self, size: list[int], axis: int) -> Sum:
-        kernel, stride, dilation = (pair(v)[axis] for v in (self.kernel_size, self.stride, self.dilation))
+    def _axis(self, size: int, i: int) -> Sum:
+        kernel, stride, dilation = (pair(v)[i] for v in (self.kernel_size, self.stride, self.dilation))
         if self.padding == "same":
             if stride != 1:
                 raise Cause(
                     f"`padding: same` keeps the size, which a stride of {stride} cannot", field="padding"
                 )
-            return Sum(size[axis], f"same = {size[axis]}")
-        padding = 0 if isinstance(self.padding, str) else pair(self.padding)[axis]
-        if self.padding_mode == "reflect" and padding >= size[axis]:
+            reach = dilation * (kernel - 1)
+            self._expect_room(size, reach - reach // 2)  # the larger side: torch puts the odd one last
+            return Sum(size, f"same = {size}")
+        padding = 0 if isinstance(self.padding, str) else pair(self.padding)[i]
+        self._expect_room(size, padding)
+        return window(size, kernel, stride, padding, dilation)
+
+    def _expect_room(self, size: int, padding: int) -> None:
+        if self.padding_mode == "reflect" and padding >= size:
             raise Cause(
-                f"a reflection of {padding} needs an input larger than that, and {size[axis]} arrive",
+                f"a reflection of {padding} needs an input larger than that, and {size} arrive",
                 field="padding",
             )
-        if self.padding_mode == "circular" and padding > size[axis]:
+        if self.padding_mode == "circular" and padding > size:
             raise Cause(
-                f"a circular padding of {padding} is larger than the input of {size[axis]}", field="padding"
+                f"a circular padding of {padding} is larger than the input of {size}", field="padding"
             )
-        return window(size[axis], kernel, stride, padding, dilation)
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
         from torch import nn

@@ -1,0 +1,52 @@
+"""Advice: what is not wrong but unwise. It fails nothing and costs no points."""
+
+from __future__ import annotations
+
+from builder.errors import Report
+from builder.graph import Graph, GraphLayer
+from builder.spec import ModelSpec
+
+
+def advise(spec: ModelSpec, graph: Graph, report: Report) -> None:
+    """Looks over a network that has no errors."""
+    readers: dict[str, list[GraphLayer]] = {}
+    for layer in graph.layers:
+        for source in layer.inputs:
+            readers.setdefault(source, []).append(layer)
+    outputs = set(graph.outputs.values())
+    for layer in graph.layers:
+        above = graph.by_name.get(layer.inputs[0]) if layer.inputs else None
+        if above is None:
+            continue
+        if layer.type == "Linear" and above.type == "Linear" and len(readers[above.name]) == 1:
+            if above.name not in outputs:
+                report.advise(
+                    layer.place,
+                    f"`{above.name}` and `{layer.name}` have nothing between them: together they are one",
+                    "Put an activation such as `ReLU` between them.",
+                )
+        elif layer.type.startswith("BatchNorm") and getattr(above.layer, "bias", False) is True:
+            report.advise(
+                above.place,
+                f"the bias of `{above.name}` does nothing: `{layer.name}` subtracts the mean right after it",
+                "Write `bias: false`.",
+            )
+    _softmax_before_loss(spec, graph, report)
+
+
+def _softmax_before_loss(spec: ModelSpec, graph: Graph, report: Report) -> None:
+    loss = type(spec.train.loss).__name__ if spec.train is not None else ""
+    for name in graph.outputs.values():
+        last = graph.by_name.get(name)
+        if last is None:
+            continue
+        if loss == "CrossEntropyLoss" and last.type in ("Softmax", "LogSoftmax"):
+            report.advise(
+                last.place,
+                f"`{last.type}` before `CrossEntropyLoss`, which takes the logarithm of a softmax itself",
+                f"Leave `{last.type}` out.",
+            )
+        elif loss == "BCEWithLogitsLoss" and last.type == "Sigmoid":
+            report.advise(
+                last.place, "`Sigmoid` before `BCEWithLogitsLoss`, which applies one itself", "Leave it out."
+            )

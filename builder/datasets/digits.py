@@ -1,0 +1,31 @@
+"""Digits: 1,797 handwritten digits of 8×8 pixels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import final
+
+from builder.component import Accepted, Rejected
+from builder.dataset import DataInfo, Dataset, Examples, Target
+from builder.shapes import TensorType
+
+
+@final
+class Digits(Dataset):
+    """Handwritten digits, 1,797 grey images of 8×8 with values 0 to 16, ten classes; part of scikit-learn.
+
+    Source: sklearn.datasets.load_digits; Alpaydin & Kaynak, "Optical Recognition of Handwritten Digits", UCI (1998).
+    """
+
+    accepts = (Accepted(""),)
+    rejects = (Rejected("{path: here}", "`Digits` has no field `path`"),)
+
+    def describe(self, folder: Path) -> DataInfo:
+        return DataInfo(TensorType((1, 8, 8)), Target(10, names=tuple("0123456789")), 1797)
+
+    def load(self, folder: Path) -> Examples:
+        import numpy as np
+        from sklearn.datasets import load_digits
+
+        images, labels = load_digits(return_X_y=True)
+        return Examples((images / 16).astype(np.float32).reshape(-1, 1, 8, 8), labels.astype(np.int64))

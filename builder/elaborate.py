@@ -1,0 +1,449 @@
+"""From items to the graph: blocks, groups and repeats expanded, names given, wires drawn, shapes worked out.
+
+Every error of the file is collected; what follows an unknown shape is silent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from builder.blocks import Watching, block_names
+from builder.budget import Budget
+from builder.component import Reader, Unknown
+from builder.errors import Cause, Place, Report, did_you_mean
+from builder.graph import Graph, GraphLayer
+from builder.layer import Layer, layers
+from builder.names import snake_case
+from builder.scope import UNKNOWN, Scope, Value
+from builder.shapes import DEFAULT_LIMIT_BYTES, Inferred
+from builder.source import Mapping, describe
+from builder.spec import Block, Item, ModelSpec
+from builder.weight_rules import WeightRules
+
+MAX_ITEMS: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One copy of an item in the graph, for the resolved spec."""
+
+    name: str
+    layer: Layer | None
+    sizes: dict[str, int]
+
+
+class _TooMany(Exception):
+    """The spec expands to more items than are allowed; reported already."""
+
+
+@dataclass(frozen=True)
+class Elaborated:
+    """A graph, and the copies that each item became (keyed by the item's identity)."""
+
+    graph: Graph
+    uses: dict[int, list[Use]]
+
+
+def elaborate(spec: ModelSpec, report: Report, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> Elaborated:
+    """Works the graph out. ``limit_bytes`` bounds parameters, and activations at batch 1, each."""
+    return _Elaborator(spec, report, limit_bytes).run()
+
+
+class _Elaborator:
+    def __init__(self, spec: ModelSpec, report: Report, limit_bytes: int) -> None:
+        self.spec = spec
+        self.report = report
+        self.graph: list[GraphLayer] = []
+        self.by_name: dict[str, GraphLayer] = {}
+        self.aliases: dict[str, str] = {}
+        self.uses: dict[int, list[Use]] = {}
+        self.rules = WeightRules(report)
+        self.complete = True
+        self.expanded = 0
+        self.budget = Budget(limit_bytes)
+        self.stack: list[str] = []
+        self.blocks_used: set[str] = set()
+        self.block_names_read: dict[str, set[str]] = {}
+
+    def run(self) -> Elaborated:
+        spec = self.spec
+        values = {name: Value(name, kind) for name, kind in spec.inputs.items()}
+        last = next(iter(values.values())) if list(values) == ["input"] else None
+        if not values:
+            values, last = {"input": UNKNOWN}, UNKNOWN
+        scope = Scope(
+            self.report,
+            "",
+            dict(spec.constants),
+            spec.constants_used,
+            values,
+            last,
+            spec.layers,
+            aliases=self.aliases,
+        )
+        if spec.init is not None:
+            self.rules.for_types(spec.init, Reader(self.report, scope.names, scope.used))
+        outputs: dict[str, str] = {}
+        try:
+            if "input" not in values:
+                scope.unread.update(dict.fromkeys(values, spec.document.root.place))
+            self._items(scope, spec.layers, "")
+            outputs = self._outputs(scope)
+            self._finish(scope)
+        except _TooMany:
+            self.complete = False
+        complete = self.complete and not spec.holes
+        graph = Graph(
+            spec.name,
+            spec.inputs,
+            self.rules.apply(self.graph),
+            outputs,
+            self.aliases,
+            complete and bool(outputs),
+        )
+        self.rules.report_unmatched(complete)
+        return Elaborated(graph, self.uses)
+
+    def _finish(self, scope: Scope) -> None:
+        spec = self.spec
+        if not self.report.errors:
+            scope.report_unread()
+        for name, block in spec.blocks.items():
+            if name not in self.blocks_used and not scope.uncertain:
+                self.report.error(block.place, f"the block `{name}` is never used", "Use it, or remove it.")
+            elif name in self.block_names_read and not self.report.errors:
+                for parameter in block.parameters.keys() - self.block_names_read[name]:
+                    self.report.error(
+                        block.parameters[parameter].place,
+                        f"the parameter `{parameter}` of `{name}` is never read",
+                        f"Say `${parameter}` where it is meant, or remove it.",
+                    )
+        constants = spec.document.root.get("constants") if isinstance(spec.document.root, Mapping) else None
+        if isinstance(constants, Mapping) and not self.report.errors:
+            for name in spec.constants.keys() - spec.constants_used:
+                self.report.error(
+                    constants.keys[name],
+                    f"the constant `{name}` is never read",
+                    f"Say `${name}`, or remove it.",
+                )
+
+    def _outputs(self, scope: Scope) -> dict[str, str]:
+        if self.spec.outputs is None:
+            last = scope.last
+            scope.mark_read(last)
+            return {"output": last.source} if last is not None and last.source is not None else {}
+        found: dict[str, str] = {}
+        for name, place in self.spec.outputs:
+            if name in found:
+                self.report.error(place, f"the output `{name}` is named twice", "Remove one.")
+            value = scope.lookup(name, place, "")
+            if value.source is not None:
+                found[name] = value.source
+        return found if len(found) == len(self.spec.outputs) else {}
+
+    # One item
+
+    def _items(self, scope: Scope, items: tuple[Item, ...], suffix: str, shared: str | None = None) -> None:
+        for item in items:
+            self._item(scope, item, suffix, shared)
+
+    def _item(self, scope: Scope, item: Item, suffix: str, shared: str | None) -> None:
+        if item.unknown:
+            self._unknown_item(scope, item, suffix)
+            return
+        repeat = self._repeat(scope, item)
+        if repeat is None:
+            self._unknown_item(scope, item, suffix)
+            return
+        for copy in range(1, repeat + 1):
+            self.expanded += 1
+            if self.expanded > MAX_ITEMS:
+                self.report.error(
+                    item.place, f"the spec expands to more than {MAX_ITEMS:,} items", "Lower a `repeat`."
+                )
+                raise _TooMany
+            own = f"{suffix}_{copy}" if item.repeat is not None else suffix
+            first = copy == 1
+            if item.layers is not None:
+                self._group(scope, item, own, first, shared)
+            elif item.share is not None:
+                self._share(scope, item, own, first, shared)
+            else:
+                self._layer_or_block(scope, item, own, first, shared)
+
+    def _unknown_item(self, scope: Scope, item: Item, suffix: str) -> None:
+        self.complete = False
+        scope.uncertain = True
+        scope.last = UNKNOWN
+        if item.name is not None:
+            scope.values[item.name + suffix] = UNKNOWN
+
+    def _repeat(self, scope: Scope, item: Item) -> int | None:
+        if item.repeat is None:
+            return 1
+        try:
+            times = self._reader(scope).plain(item.repeat)
+        except Unknown:
+            return None
+        if isinstance(times, bool) or not isinstance(times, int) or times < 1:
+            self.report.error(
+                item.repeat.place, f"expected a whole number of at least 1, found {describe(times)}"
+            )
+            return None
+        return times
+
+    def _group(self, scope: Scope, item: Item, suffix: str, first: bool, shared: str | None) -> None:
+        assert item.layers is not None
+        for key, node in (("init", item.init), ("freeze", item.freeze)):
+            if node is not None:
+                self.report.error(node.place, f"a group takes no `{key}`", "Say it of each layer in it.")
+        if item.sources is not None and first:
+            (scope.last,) = scope.arrivals(item, item.sources[:1], suffix)
+            if len(item.sources) > 1:
+                self.report.error(item.sources[1][1], f"a group takes one input, found {len(item.sources)}")
+        self._items(scope, item.layers, suffix, shared)
+        if item.name is not None and scope.last is not None:
+            scope.give(item.name + suffix, item.name_place or item.place, scope.last)
+
+    def _share(self, scope: Scope, item: Item, suffix: str, first: bool, shared: str | None) -> None:
+        assert item.share is not None
+        name, place = item.share
+        found = next((c for c in scope.candidates(name, suffix) if c in scope.made), None)
+        if found is None:
+            if not scope.uncertain and scope.values.get(name) is not UNKNOWN:
+                self.report.error(
+                    place, f"there is no layer `{name}` above whose weights could be shared",
+                    did_you_mean(name, scope.made),
+                )  # fmt: skip
+            self._unknown_item(scope, item, suffix)
+            return
+        for key, node in (("init", item.init), ("freeze", item.freeze)):
+            if node is not None:
+                self.report.error(
+                    node.place,
+                    f"a shared layer takes no `{key}`",
+                    f"The weights are `{name}`'s: say it there.",
+                )
+        source = scope.made[found]
+        again = Item(
+            place=item.place, kind=source.kind, kind_place=item.kind_place, fields=source.fields,
+            name=item.name, name_place=item.name_place, sources=item.sources,
+        )  # fmt: skip
+        origin = scope.prefix + found
+        self._layer_or_block(scope, again, suffix, first, shared_path(shared, scope, origin), written=item)
+
+    def _layer_or_block(
+        self,
+        scope: Scope,
+        item: Item,
+        suffix: str,
+        first: bool,
+        shared: str | None,
+        written: Item | None = None,
+    ) -> None:
+        assert item.kind is not None
+        block = self.spec.blocks.get(item.kind)
+        snake, cls = "", None
+        if block is not None:
+            snake = snake_case(item.kind)
+            self.blocks_used.add(item.kind)
+            if item.kind in layers:
+                self.report.advise(block.place, f"the block `{item.kind}` hides the layer type of that name")
+        else:
+            cls = self._class(item)
+            snake = cls.snake if cls is not None else snake_case(item.kind)
+        scope.counters[snake] += 1
+        name = item.name + suffix if item.name is not None else f"{snake}_{scope.counters[snake]}"
+        full = scope.prefix + name
+        origin = self._origin(shared, written, scope, name)
+        sources = item.sources if first else None
+        value = UNKNOWN
+        if block is not None:
+            value = self._block(scope, item, block, full, sources, suffix, origin)
+            self.uses.setdefault(id(written or item), []).append(Use(name, None, {}))
+        elif cls is not None:
+            value = self._layer(scope, item, cls, full, sources, suffix, origin, written)
+        else:
+            for source, place in sources or ():
+                scope.lookup(source, place, suffix)
+        if value.source is None:
+            self.complete = False
+        scope.last = value
+        scope.give(name, item.name_place or item.place, value)
+        if written is None:
+            scope.made[name] = item
+
+    @staticmethod
+    def _origin(shared: str | None, written: Item | None, scope: Scope, name: str) -> str | None:
+        """The full name of the layer whose weights this one uses, if any."""
+        if shared is None:
+            return None
+        return shared if written is not None else f"{shared}.{name}"
+
+    def _class(self, item: Item) -> type[Layer] | None:
+        assert item.kind is not None
+        try:
+            return layers.get(item.kind)
+        except Cause as cause:
+            hint = did_you_mean(item.kind, [*self.spec.blocks, *layers]) or cause.hint
+            if item.kind in layers.later:
+                hint = None
+            self.report.error(item.kind_place or item.place, cause.problem, hint)
+            return None
+
+    def _reader(self, scope: Scope) -> Reader:
+        return Reader(self.report, scope.names, scope.used)
+
+    # A layer
+
+    def _layer(
+        self,
+        scope: Scope,
+        item: Item,
+        cls: type[Layer],
+        full: str,
+        sources: tuple[tuple[str, Place], ...] | None,
+        suffix: str,
+        origin: str | None,
+        written: Item | None,
+    ) -> Value:
+        layer = self._reader(scope).component(cls, item.fields, item.kind_place or item.place)
+        if cls.merges:
+            sources = self._merged(item, layer, sources)
+        arrives = scope.arrivals(item, sources, suffix)
+        types = [value.type for value in arrives]
+        names = [value.source for value in arrives]
+        if layer is None or any(kind is None for kind in types):
+            return UNKNOWN
+        try:
+            inferred = layer.infer(*(kind for kind in types if kind is not None))
+        except Cause as cause:
+            place = item.field_place(cause.field)
+            self.report.error(place, cause.problem, cause.hint, offset=cause.offset)
+            return UNKNOWN
+        origin = self._root(origin)
+        if origin is not None and not self._same_weights(item, inferred, origin):
+            return UNKNOWN
+        if not self.budget.take(
+            inferred, item.kind_place or item.place, self.report, shared=origin is not None
+        ):
+            return UNKNOWN
+        made = GraphLayer(
+            name=full,
+            type=cls.__name__,
+            layer=layer,
+            inputs=tuple(name for name in names if name is not None),
+            output_type=inferred.output,
+            parameter_shapes={} if origin else inferred.parameters,
+            buffer_shapes={} if origin else inferred.buffers,
+            multiply_adds=inferred.multiply_adds,
+            how=inferred.how,
+            sizes=inferred.sizes,
+            place=item.place,
+            shared_with=origin,
+        )
+        if full in self.by_name:
+            return UNKNOWN  # the name is given twice, which is reported where it is given
+        self.graph.append(made)
+        self.by_name[full] = made
+        self.rules.for_item(full, cls.__name__, item, self._reader(scope))
+        self.uses.setdefault(id(written or item), []).append(
+            Use(full.removeprefix(scope.prefix), layer, inferred.sizes)
+        )
+        return Value(full, inferred.output)
+
+    def _merged(
+        self, item: Item, layer: Layer | None, sources: tuple[tuple[str, Place], ...] | None
+    ) -> tuple[tuple[str, Place], ...] | None:
+        """What a merging layer reads: its field ``of``, or the item's ``from``."""
+        of = getattr(layer, "of", None)
+        if of is None:
+            return sources
+        place = item.field_place("of")
+        if sources is not None:
+            self.report.error(place, f"`{item.kind}` has `of` and `from`", "Keep one of the two.")
+            return sources
+        nodes = item.fields.get("of") if isinstance(item.fields, Mapping) else item.fields
+        places = [node.place for node in getattr(nodes, "items", ())]
+        return tuple((str(name), places[i] if i < len(places) else place) for i, name in enumerate(of))
+
+    def _root(self, origin: str | None) -> str | None:
+        found = self.by_name.get(origin) if origin is not None else None
+        return (found.shared_with or origin) if found is not None else origin
+
+    def _same_weights(self, item: Item, inferred: Inferred, origin: str) -> bool:
+        owner = self.by_name.get(origin)
+        if owner is None:
+            return False
+        for key, shape in owner.parameter_shapes.items():
+            here = inferred.parameters.get(key)
+            if here != shape:
+                self.report.error(
+                    item.place,
+                    f"`{origin}` has {key} of {list(shape)}, and here {list(here or ())} would be needed",
+                    "A shared layer must meet the same sizes as the first.",
+                )
+                return False
+        return True
+
+    # A block
+
+    def _block(
+        self,
+        scope: Scope,
+        item: Item,
+        block: Block,
+        full: str,
+        sources: tuple[tuple[str, Place], ...] | None,
+        suffix: str,
+        origin: str | None,
+    ) -> Value:
+        arrives = scope.arrivals(item, sources, suffix)
+        place = item.kind_place or item.place
+        if block.name in self.stack:
+            chain = " → ".join([*self.stack[self.stack.index(block.name) :], block.name])
+            self.report.error(place, f"the block `{block.name}` contains itself: {chain}")
+            return UNKNOWN
+        if len(arrives) != len(block.inputs):
+            wanted = ", ".join(f"`{name}`" for name in block.inputs)
+            self.report.error(
+                item.field_place("from"),
+                f"the block `{block.name}` takes {len(block.inputs)} inputs ({wanted}), found {len(arrives)}",
+                "Give them in that order: `from: [a, b]`." if len(block.inputs) > 1 else None,
+            )
+            return UNKNOWN
+        used = self.block_names_read.setdefault(block.name, set())
+        read = Watching(used, scope.used)
+        names = block_names(scope, item, block, arrives[0], self.spec.constants, read, self.report)
+        if names is None:
+            return UNKNOWN
+        self.rules.for_item(full, block.name, item, self._reader(scope))
+        values = dict(zip(block.inputs, arrives, strict=True))
+        last = arrives[0] if block.inputs == ("input",) else None
+        inner = Scope(
+            self.report,
+            f"{full}.",
+            names,
+            read,
+            values,
+            last,
+            block.layers,
+            aliases=self.aliases,
+        )
+        if last is None:
+            inner.unread.update(dict.fromkeys(block.inputs, place))
+        self.stack.append(block.name)
+        with self.report.used_at(place):
+            self._items(inner, block.layers, "", origin)
+            inner.mark_read(inner.last)
+            if not self.report.errors:
+                inner.report_unread()
+        self.stack.pop()
+        scope.uncertain = scope.uncertain or inner.last is UNKNOWN
+        return inner.last or UNKNOWN
+
+
+def shared_path(shared: str | None, scope: Scope, origin: str) -> str:
+    """The original behind a share inside a block that is itself shared."""
+    return origin if shared is None else f"{shared}.{origin.removeprefix(scope.prefix)}"

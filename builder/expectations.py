@@ -1,0 +1,95 @@
+"""What must fit a network: the author's own ``expect``, the data that arrives, and the loss."""
+
+from __future__ import annotations
+
+from builder.component import Reader, Unknown, place_of
+from builder.errors import Cause, Place, Report, did_you_mean
+from builder.graph import Graph
+from builder.source import Mapping, Node, describe
+from builder.spec import ModelSpec
+
+
+def check_expectations(spec: ModelSpec, graph: Graph, report: Report) -> None:
+    """Holds ``expect`` against the graph: counts, and outputs by layer."""
+    if spec.expect is None:
+        return
+    reader = Reader(report, spec.constants, spec.constants_used)
+    for key, node in spec.expect.entries.items():
+        try:
+            expected = reader.plain(node)
+        except Unknown:
+            continue
+        if key in ("parameters", "multiply_adds"):
+            _count(str(key), expected, node, graph, report)
+        else:
+            _output(str(key), expected, node, spec.expect, graph, report)
+
+
+def _count(key: str, expected: object, node: Node, graph: Graph, report: Report) -> None:
+    if isinstance(expected, bool) or not isinstance(expected, int):
+        report.error(node.place, f"expected a whole number, found {describe(expected)}")
+    elif graph.complete:
+        found = graph.parameters if key == "parameters" else graph.multiply_adds
+        if found != expected:
+            words = key.replace("_", "-")
+            report.error(
+                node.place,
+                f"{expected:,} {words} are expected, and the network has {found:,}",
+                "`gradspec shapes` shows where each comes from.",
+            )
+
+
+def _output(key: str, expected: object, node: Node, keys: Mapping, graph: Graph, report: Report) -> None:
+    if not isinstance(expected, list) or any(isinstance(n, bool) or not isinstance(n, int) for n in expected):
+        report.error(node.place, f"expected a shape without the batch axis, found {describe(expected)}")
+        return
+    name = graph.outputs.get(key, key)
+    try:
+        found = graph.type_of(name)
+    except KeyError:
+        if graph.complete:
+            known = [
+                "parameters",
+                "multiply_adds",
+                *graph.outputs,
+                *graph.by_name,
+                *graph.aliases,
+                *graph.inputs,
+            ]
+            report.error(keys.keys[key], f"`expect` names no layer: `{key}`", did_you_mean(key, known))
+        return
+    if list(found.shape) != expected:
+        report.error(node.place, f"`{key}` is expected to give {expected}, and it gives {list(found.shape)}")
+
+
+def check_data(spec: ModelSpec, graph: Graph, report: Report) -> None:
+    """Holds the data, the network's input and output, and the loss against each other."""
+    if spec.data is None or spec.data_node is None:
+        return
+    try:
+        described = spec.data.describe(spec.folder)
+    except Cause as cause:
+        report.error(_place(spec.data_node, cause), cause.problem, cause.hint)
+        return
+    if len(spec.inputs) == 1:
+        (name, wanted), = spec.inputs.items()  # fmt: skip
+        if wanted != described.input:
+            root = spec.document.root
+            node = root.get("input") or root.get("inputs") if isinstance(root, Mapping) else None
+            report.error(
+                node.place if node is not None else root.place,
+                f"`{name}` is {list(wanted.shape)}, and the data gives {list(described.input.shape)}",
+                "Change `input`, or `preprocess` the data (`Resize: [28, 28]`).",
+            )
+            return
+    if spec.train is None or spec.train_node is None or len(graph.output_types) != 1:
+        return
+    (output,) = graph.output_types.values()
+    validation = spec.data.splits(described).validation > 0
+    for cause in spec.train.misfits(output, described.target, validation=validation):
+        report.error(_place(spec.train_node, cause), cause.problem, cause.hint)
+
+
+def _place(node: Node, cause: Cause) -> Place:
+    entries = {str(k): v for k, v in node.entries.items()} if isinstance(node, Mapping) else {}
+    return place_of(entries, cause.field, node.place)

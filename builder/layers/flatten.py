@@ -1,0 +1,69 @@
+"""Flatten: the axes from start_dim to end_dim become one, the last index running fastest."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, ClassVar, final
+
+from builder.component import Accepted, Rejected
+from builder.errors import Cause
+from builder.fields import Int
+from builder.layer import Layer
+from builder.shapes import Inferred, TensorType, axis, expect_reals
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@final
+class Flatten(Layer):
+    """Joins neighbouring axes into one; by default all but the batch axis.
+
+    Input N×C×H×W, output N×(C·H·W). `start_dim` and `end_dim` count the batch axis as 0, and from the end
+    with negative numbers, as torch does; the batch axis itself stays.
+    Source: torch.nn.Flatten.
+    """
+
+    main: ClassVar[str | None] = "start_dim"
+    snake: ClassVar[str] = "flatten"
+    accepts = (
+        Accepted("", on=((16, 5, 5),)),
+        Accepted("", on=((7,),)),
+        Accepted("2", on=((4, 3, 2),)),
+        Accepted("{start_dim: -3, end_dim: -2}", on=((4, 3, 2),)),
+        Accepted("{start_dim: 2, end_dim: 2}", on=((4, 3, 2),)),
+    )
+    rejects = (
+        Rejected("all", 'expected a whole number, found the text "all"'),
+        Rejected(
+            "0",
+            "`start_dim: 0` is the batch axis, along which `Flatten` would mix the examples",
+            on=((4, 3, 2),),
+        ),
+        Rejected("{end_dim: 4}", "`end_dim` is 4, and N×4×3×2 has no such axis", on=((4, 3, 2),)),
+        Rejected("{start_dim: 3, end_dim: 1}", "`start_dim` 3 is an axis after `end_dim` 1", on=((4, 3, 2),)),
+    )
+
+    start_dim: Int = 1
+    end_dim: Int = -1
+
+    def rule(self, *arrives: TensorType) -> Inferred:
+        (x,) = arrives
+        expect_reals(x, "Flatten")
+        start = axis(self.start_dim, x, "Flatten", "start_dim")
+        end = axis(self.end_dim, x, "Flatten", "end_dim")
+        if start > end:
+            raise Cause(
+                f"`start_dim` {self.start_dim} is an axis after `end_dim` {self.end_dim}", field="start_dim"
+            )
+        joined = x.shape[start : end + 1]
+        size = math.prod(joined)
+        return Inferred(
+            TensorType((*x.shape[:start], size, *x.shape[end + 1 :])),
+            how=f"{'·'.join(map(str, joined))} = {size}" if len(joined) > 1 else "",
+        )
+
+    def build(self, sizes: dict[str, int]) -> nn.Module:
+        from torch import nn
+
+        return nn.Flatten(**self.arguments(sizes))

@@ -1,0 +1,69 @@
+"""The way in: a file or a text becomes a spec whose shapes are worked out, or all of its errors at once."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence as SequenceABC
+from pathlib import Path
+
+from builder.advice import advise
+from builder.elaborate import elaborate
+from builder.errors import Report, SpecErrors
+from builder.expectations import check_data, check_expectations
+from builder.graph import Graph
+from builder.overrides import override
+from builder.resolve import resolve
+from builder.shapes import DEFAULT_LIMIT_BYTES
+from builder.source import Document, read_file, read_text
+from builder.spec import ModelSpec
+from builder.spec_reader import read_spec
+
+
+def load(
+    path: str | Path, sets: SequenceABC[str] = (), *, limit_bytes: int = DEFAULT_LIMIT_BYTES
+) -> ModelSpec:
+    """Reads a spec from a file. ``sets`` overrides single values: ``("train.epochs=3",)``.
+
+    Raises ``SpecErrors`` with everything that is wrong, and ``OSError`` if the file cannot be read.
+    ``limit_bytes`` bounds the memory of parameters, and of activations at batch 1.
+    """
+    path = Path(path)
+    return from_document(read_file(path), path.parent, sets, limit_bytes)
+
+
+def loads(
+    text: str,
+    file: str = "<text>",
+    folder: Path | None = None,
+    sets: SequenceABC[str] = (),
+    *,
+    limit_bytes: int = DEFAULT_LIMIT_BYTES,
+) -> ModelSpec:
+    """Reads a spec from text, as ``load`` does; ``folder`` is what its paths are relative to."""
+    return from_document(read_text(text, file), folder or Path(), sets, limit_bytes)
+
+
+def infer(spec: ModelSpec) -> Graph:
+    """The graph of a spec: each layer's name, type, output, parameters, multiply-adds and arithmetic."""
+    return spec.graph
+
+
+def from_document(
+    document: Document,
+    folder: Path,
+    sets: SequenceABC[str] = (),
+    limit_bytes: int = DEFAULT_LIMIT_BYTES,
+) -> ModelSpec:
+    """The spec of a text that was read already (a grader leaves out what it does not judge)."""
+    report = Report()
+    document = override(document, sets, report)
+    spec = read_spec(document, folder, report)
+    if spec is None:
+        raise SpecErrors(report.errors, report.advice)
+    elaborated = elaborate(spec, report, limit_bytes)
+    graph = elaborated.graph
+    check_expectations(spec, graph, report)
+    check_data(spec, graph, report)
+    report.raise_errors()
+    advise(spec, graph, report)
+    return dataclasses.replace(spec, graph=graph, normal=resolve(spec, elaborated), advice=report.advice)

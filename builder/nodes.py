@@ -1,0 +1,109 @@
+"""Plain data that remembers where it stands: what a spec is before it means anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from builder.errors import Place
+
+HOLE: Final = "???"
+LONGEST_KEY: Final = 80
+LONGEST_PATH: Final = 240
+
+Plain = None | bool | int | float | str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scalar:
+    """A single value. ``quoted`` values are always text."""
+
+    value: Plain
+    text: str
+    quoted: bool
+    place: Place
+
+    @property
+    def is_hole(self) -> bool:
+        """Whether a starter left this place to be filled."""
+        return not self.quoted and self.text == HOLE
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sequence:
+    """A list of values."""
+
+    items: tuple[Node, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mapping:
+    """Keys and values in the file's order; ``keys`` holds each key's own place."""
+
+    entries: dict[str | int, Node]
+    keys: dict[str | int, Place]
+    place: Place
+
+    def get(self, key: str) -> Node | None:
+        """The value at ``key``, or none."""
+        return self.entries.get(key)
+
+
+Node = Scalar | Sequence | Mapping
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Document:
+    """A file that was read: its root, its text and the holes a starter left in it."""
+
+    file: str
+    text: str
+    root: Node
+    holes: tuple[Place, ...] = ()
+
+
+def join_path(path: str, key: str | int) -> str:
+    """The path of a value below ``path``, shortened at its front if it grows long.
+
+    >>> join_path(join_path(join_path("", "layers"), 3), "Conv2d")
+    'layers[3].Conv2d'
+    """
+    if isinstance(key, int):
+        longer = f"{path}[{key}]"
+    else:
+        name = key if len(key) <= LONGEST_KEY else key[: LONGEST_KEY - 1] + "…"
+        longer = f"{path}.{name}" if path else name
+    return longer if len(longer) <= LONGEST_PATH else "…" + longer[1 - LONGEST_PATH :]
+
+
+def describe(value: object) -> str:
+    """A value or node as an error names it: what was found.
+
+    >>> describe("6"), describe(5.0), describe(True), describe([1, 2])
+    ('the text "6"', 'the real number 5.0', 'true', 'the list [1, 2]')
+    """
+    match value:
+        case Scalar():
+            return describe(value.value)
+        case None:
+            return "nothing"
+        case bool():
+            return _short(value)
+        case int():
+            digits = int(value.bit_length() * 0.30103) + 1
+            return str(value) if digits <= 18 else f"a whole number of about {digits} digits"
+        case float():
+            return f"the real number {_short(value)}"
+        case str():
+            return f"the text {_short(value)}"
+        case list() | tuple():
+            # Nested lists may share their parts (aliases): only what is shown is ever written out.
+            inner = [_short(item) for item in value[:9]]
+            shown = ", ".join(inner)
+            fits = len(value) < 9 and None not in inner and len(shown) <= 40
+            return f"the list [{shown}]" if fits else f"a list of {len(value)}"
+        case Sequence():
+            return describe([item.value if isinstance(item, Scalar) else item for item in value.items])
+        case _:
+            return "a mapping"

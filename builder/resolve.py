@@ -1,0 +1,119 @@
+"""The resolved spec: what the author wrote, with every default filled in, as data that loads to the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from builder.component import to_plain
+from builder.elaborate import Elaborated
+from builder.shapes import TensorType
+from builder.source import Mapping, Node, Scalar, Sequence
+from builder.spec import Item, ModelSpec
+from builder.spec_reader import LANGUAGE_VERSION
+
+
+def resolve(spec: ModelSpec, elaborated: Elaborated) -> dict[str, Any]:
+    """The resolved spec. Expressions stay as written, since a block may mean another value at each use."""
+    normal: dict[str, Any] = {"gradspec": LANGUAGE_VERSION, "name": spec.name}
+    if list(spec.inputs) == ["input"]:
+        normal["input"] = _tensor(spec.inputs["input"])
+    else:
+        normal["inputs"] = {name: _tensor(kind) for name, kind in spec.inputs.items()}
+    root = spec.document.root
+    constants = root.get("constants") if isinstance(root, Mapping) else None
+    if constants is not None:
+        normal["constants"] = written(constants)
+    items = _Items(elaborated)
+    if spec.blocks:
+        normal["blocks"] = {
+            block.name: {
+                "parameters": {name: written(default) for name, default in block.parameters.items()},
+                "inputs": list(block.inputs),
+                "layers": items.all(block.layers),
+            }
+            for block in spec.blocks.values()
+        }
+        for block in normal["blocks"].values():
+            if block["inputs"] == ["input"]:
+                del block["inputs"]
+    normal["layers"] = items.all(spec.layers)
+    if spec.outputs is not None:
+        normal["outputs"] = [name for name, _ in spec.outputs]
+    for key, node in (("expect", spec.expect), ("init", spec.init)):
+        if node is not None:
+            normal[key] = written(node)
+    for key, section in (("data", spec.data), ("train", spec.train)):
+        if section is not None:
+            normal[key] = section.plain()
+    return normal
+
+
+def written(node: Node) -> Any:
+    """A node as plain data, expressions left as text."""
+    if isinstance(node, Mapping):
+        return {key: written(value) for key, value in node.entries.items()}
+    if isinstance(node, Sequence):
+        return [written(item) for item in node.items]
+    return node.value
+
+
+def _has_expression(node: Node) -> bool:
+    if isinstance(node, Mapping):
+        return any(_has_expression(value) for value in node.entries.values())
+    if isinstance(node, Sequence):
+        return any(_has_expression(item) for item in node.items)
+    return isinstance(node.value, str) and not node.quoted and node.value.startswith("$")
+
+
+def _tensor(kind: TensorType) -> Any:
+    if kind.vocabulary is None:
+        return list(kind.shape)
+    return {"shape": list(kind.shape), "vocabulary": kind.vocabulary}
+
+
+class _Items:
+    """Writes items; a name is filled in only where it stays true (not in what repeats)."""
+
+    def __init__(self, elaborated: Elaborated) -> None:
+        self.uses = elaborated.uses
+
+    def all(self, items: tuple[Item, ...], *, repeated: bool = False) -> list[Any]:
+        return [self.one(item, repeated) for item in items]
+
+    def one(self, item: Item, repeated: bool) -> dict[str, Any]:
+        repeated = repeated or item.repeat is not None
+        uses = self.uses.get(id(item), [])
+        names = {use.name for use in uses}
+        out: dict[str, Any] = {}
+        if item.name is not None:
+            out["name"] = item.name
+        elif not repeated and len(names) == 1:
+            out["name"] = names.pop()
+        if item.sources is not None:
+            found = [name for name, _ in item.sources]
+            out["from"] = found[0] if len(found) == 1 else found
+        for key, node in (("init", item.init), ("freeze", item.freeze), ("repeat", item.repeat)):
+            if node is not None:
+                out[key] = written(node)
+        if item.share is not None:
+            out["share"] = item.share[0]
+        elif item.layers is not None:
+            out["layers"] = self.all(item.layers, repeated=repeated)
+        elif item.kind is not None:
+            out[item.kind] = self._fields(item)
+        return out
+
+    def _fields(self, item: Item) -> Any:
+        uses = self.uses.get(id(item), [])
+        layer = uses[0].layer if uses else None
+        if layer is None:
+            return written(item.fields) if item.fields is not None else {}
+        fields = layer.plain()
+        if all(use.sizes == uses[0].sizes for use in uses):
+            fields |= to_plain(uses[0].sizes)
+        given = item.fields
+        if isinstance(given, Mapping):
+            fields |= {str(k): written(v) for k, v in given.entries.items() if _has_expression(v)}
+        elif isinstance(given, Scalar) and _has_expression(given) and layer.main is not None:
+            fields[layer.main] = given.value
+        return fields

@@ -1,0 +1,48 @@
+"""Files that are either whole or not there, and tensors in them without pickle."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from builder.shapes import Shape
+from builder.weights import check_weights
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Lets ``write`` fill a file beside ``path``, then moves it there: whoever reads sees the old or the new."""
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        write(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes plain data as JSON, atomically."""
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Writes tensors as safetensors, atomically; from whatever device, with ``metadata`` in the header."""
+    dense = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    write_atomically(path, lambda temporary: save_file(dense, temporary, dict(metadata)))
+
+
+def load_weights(module: nn.Module, path: Path, state: dict[str, Shape]) -> dict[str, str]:
+    """Loads a weights file into ``module``, whose graph's state is ``state``; returns the file's metadata.
+
+    Raises ``WeightsError``, before any value is read, for a file that does not hold exactly those tensors. What
+    the values are, even not-a-number, is not judged.
+    """
+    header = check_weights(path, state)
+    module.load_state_dict(load_file(path))
+    return header.metadata

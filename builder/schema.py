@@ -1,0 +1,161 @@
+"""The JSON Schema of a model spec, for editors: completion, and red lines while typing."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from builder.component import Catalogue, Choice, Choices, Component, section_of
+from builder.dataset import Data
+from builder.layer import layers
+from builder.training.initializers import initializers
+from builder.training.section import Train
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+_NAME: Final = {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}
+_NAMES: Final = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+_EXPRESSION: Final = {"type": "string", "pattern": r"^(\$[A-Za-z_]\w*|\$\(.*\)|\?\?\?)$"}
+_SIZES: Final = {"type": "array", "items": {"anyOf": [{"type": "integer", "minimum": 1}, _EXPRESSION]}}
+_TENSOR: Final = {
+    "anyOf": [
+        _SIZES,
+        {
+            "type": "object",
+            "properties": {"shape": _SIZES, "vocabulary": {"type": "integer", "minimum": 1}},
+            "required": ["shape"],
+            "additionalProperties": False,
+        },
+    ]
+}
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a model spec, worked out from the catalogues."""
+    return {
+        "$schema": DIALECT,
+        "title": "gradspec model spec",
+        "type": "object",
+        "properties": {
+            "gradspec": {"const": 1, "description": "The language version."},
+            "name": {"type": "string"},
+            "input": {**_TENSOR, "description": "Shape without the batch axis: [C, H, W]."},
+            "inputs": {"type": "object", "additionalProperties": _TENSOR},
+            "constants": {"type": "object", "propertyNames": _NAME},
+            "blocks": {
+                "type": "object",
+                "propertyNames": _NAME,
+                "additionalProperties": {"$ref": "#/$defs/block"},
+            },
+            "layers": {"$ref": "#/$defs/layers"},
+            "outputs": _NAMES,
+            "expect": {"type": "object"},
+            "init": {"type": "object", "additionalProperties": _one_of(initializers)},
+            "data": component_schema(Data),
+            "train": component_schema(Train),
+        },
+        "required": ["layers"],
+        "additionalProperties": False,
+        "$defs": {
+            "layers": {
+                "anyOf": [_EXPRESSION, {"type": "array", "items": {"$ref": "#/$defs/item"}, "minItems": 1}]
+            },
+            "block": {
+                "type": "object",
+                "properties": {
+                    "parameters": {"type": "object", "propertyNames": _NAME},
+                    "inputs": _NAMES,
+                    "layers": {"$ref": "#/$defs/layers"},
+                },
+                "required": ["layers"],
+                "additionalProperties": False,
+            },
+            "item": _item(),
+        },
+    }
+
+
+def _item() -> dict[str, Any]:
+    beside: dict[str, Any] = {
+        "name": _NAME,
+        "from": _NAMES,
+        "init": {"type": "object", "additionalProperties": _one_of(initializers)},
+        "freeze": {"anyOf": [{"type": "boolean"}, _EXPRESSION]},
+        "repeat": {"anyOf": [{"type": "integer", "minimum": 1}, _EXPRESSION]},
+        "share": {"type": "string"},
+        "layers": {"$ref": "#/$defs/layers"},
+    }
+    types = {name: _fields(layers[name]) for name in layers}
+    # A block of the user's own is a layer type too: any other capitalised key may be one.
+    return {
+        "anyOf": [
+            {"type": "string", "examples": list(layers)},
+            {"type": "object", "properties": {**beside, **types}, "patternProperties": {"^[A-Z]": {}},
+             "additionalProperties": False},
+        ]
+    }  # fmt: skip
+
+
+def component_schema(cls: type[Component]) -> dict[str, Any]:
+    """The JSON Schema of a component's fields."""
+    properties: dict[str, Any] = {}
+    generated = cls.model_json_schema()
+    definitions = generated.get("$defs", {})
+    for name, info in cls.model_fields.items():
+        marks = [mark for mark in info.metadata if isinstance(mark, Choice | Choices)]
+        section = section_of(info.annotation)
+        if marks and isinstance(marks[0], Choice):
+            properties[name] = _one_of(marks[0].catalogue)
+        elif marks:
+            properties[name] = {"type": "array", "items": _one_of(marks[0].catalogue)}
+        elif section is not None:
+            properties[name] = component_schema(section)
+        else:
+            field = _inlined(generated["properties"][name], definitions)
+            field.pop("title", None)
+            properties[name] = {"anyOf": [field, _EXPRESSION]}
+        if not info.is_required() and isinstance(info.default, bool | int | float | str):
+            properties[name]["default"] = info.default
+    return {
+        "type": "object",
+        "description": cls.manual().split("\n\n")[0].replace("\n", " "),
+        "properties": properties,
+        "required": [name for name, info in cls.model_fields.items() if info.is_required()],
+        "additionalProperties": False,
+    }
+
+
+def _inlined(node: Any, definitions: dict[str, Any]) -> Any:
+    """The schema with each reference replaced by what it refers to."""
+    if isinstance(node, dict):
+        if "$ref" in node:
+            return _inlined(definitions[node["$ref"].rpartition("/")[2]], definitions)
+        return {key: _inlined(value, definitions) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_inlined(value, definitions) for value in node]
+    return node
+
+
+def _fields(cls: type[Component]) -> dict[str, Any]:
+    """What may stand behind a component's name: its fields, its short form, or nothing."""
+    whole = component_schema(cls)
+    forms: list[dict[str, Any]] = [whole, _EXPRESSION]
+    if not whole["required"]:
+        forms.append({"type": "null"})
+    if cls.main is not None:
+        forms.append(whole["properties"][cls.main])
+    return {"description": whole["description"], "anyOf": forms}
+
+
+def _one_of(catalogue: Catalogue[Any]) -> dict[str, Any]:
+    """A choice: a bare name, or one name with its fields."""
+    return {
+        "anyOf": [
+            {"type": "string", "enum": ["???", *catalogue]},
+            {
+                "type": "object",
+                "properties": {name: _fields(catalogue[name]) for name in catalogue},
+                "minProperties": 1,
+                "maxProperties": 1,
+                "additionalProperties": False,
+            },
+        ]
+    }

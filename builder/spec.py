@@ -1,0 +1,88 @@
+"""A model spec as data: items and blocks as they are written, with their places, and the graph they make."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from builder.dataset import Data
+from builder.errors import Place, SpecError
+from builder.graph import Graph
+from builder.shapes import TensorType
+from builder.source import Document, Mapping, Node
+from builder.training.section import Train
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Item:
+    """One item of ``layers`` as written. ``kind`` is its type's name, or none for ``share`` and groups."""
+
+    place: Place
+    kind: str | None = None
+    kind_place: Place | None = None
+    fields: Node | None = None
+    name: str | None = None
+    name_place: Place | None = None
+    sources: tuple[tuple[str, Place], ...] | None = None
+    init: Node | None = None
+    freeze: Node | None = None
+    repeat: Node | None = None
+    share: tuple[str, Place] | None = None
+    layers: tuple[Item, ...] | None = None
+    unknown: bool = False
+
+    def field_place(self, name: str | None) -> Place:
+        """Where the field stands, or where the type's name does."""
+        if name == "from" and self.sources:
+            return self.sources[0][1]
+        if name is not None and isinstance(self.fields, Mapping) and name in self.fields.entries:
+            return self.fields.entries[name].place
+        return self.kind_place or self.place
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """A layer type of the user's own: parameters with their defaults, inputs and items."""
+
+    name: str
+    place: Place
+    parameters: dict[str, Node]
+    inputs: tuple[str, ...]
+    layers: tuple[Item, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class ModelSpec:
+    """A spec that was read. ``graph`` is worked out; ``holes`` are the places a starter left to be filled.
+
+    A spec with holes is a spec, but cannot be built. ``folder`` is what its paths are relative to.
+    """
+
+    file: str
+    folder: Path
+    name: str
+    document: Document
+    inputs: dict[str, TensorType]
+    constants: dict[str, object]
+    constants_used: set[str]
+    blocks: dict[str, Block]
+    layers: tuple[Item, ...]
+    outputs: tuple[tuple[str, Place], ...] | None
+    expect: Mapping | None
+    init: Mapping | None
+    data: Data | None
+    data_node: Node | None
+    train: Train | None
+    train_node: Node | None
+    graph: Graph = field(default_factory=lambda: Graph("", {}, (), {}, complete=False))
+    normal: dict[str, object] = field(default_factory=dict)
+    advice: tuple[SpecError, ...] = ()
+
+    @property
+    def holes(self) -> tuple[Place, ...]:
+        """The places of every ``???``."""
+        return self.document.holes
+
+    def resolved(self) -> dict[str, object]:
+        """The spec as plain data with every default filled in; as YAML it loads to the same network."""
+        return self.normal

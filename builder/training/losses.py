@@ -1,0 +1,276 @@
+"""The losses of ``torch.nn``, and whether a network's output, a loss and the data fit each other."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, final
+
+from pydantic import PlainValidator, WithJsonSchema
+
+from builder.component import Accepted, Catalogue, Component, Rejected
+from builder.dataset import Target
+from builder.errors import Cause
+from builder.fields import Int, Positive, Probability, wrong
+from builder.shapes import TensorType
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+Criterion = Callable[["Tensor", "Tensor"], "Tensor"]
+Reduction = Literal["mean", "sum"]
+_OLD: Final = "PyTorch has retired it: write `reduction`."
+_REFUSED: Final = {"size_average": _OLD, "reduce": _OLD}
+
+
+def _weights(value: Any) -> tuple[float, ...]:
+    """Weights of classes: finite, none negative."""
+    numbers = list(value) if isinstance(value, list | tuple) else []
+    if not numbers or not all(
+        isinstance(n, int | float) and not isinstance(n, bool) and 0 <= n < float("inf") for n in numbers
+    ):
+        raise wrong("a list of real numbers of at least 0", value)
+    return tuple(float(n) for n in numbers)
+
+
+Weights = Annotated[
+    tuple[float, ...],
+    PlainValidator(_weights),
+    WithJsonSchema({"type": "array", "items": {"type": "number", "minimum": 0}, "minItems": 1}),
+]
+
+
+class Loss(Component):
+    """A loss of ``torch.nn``, with its argument names and defaults."""
+
+    refused = _REFUSED
+
+    @abstractmethod
+    def check(self, output: TensorType, target: Target) -> None:
+        """Raises ``Cause`` if this loss cannot hold such an output against such a target; without torch."""
+
+    @abstractmethod
+    def build(self, device: torch.device | str = "cpu") -> Criterion:
+        """A function of the output (N×…) and the target as the data holds it (int64 labels, or reals).
+
+        Its value is one number. Imports torch inside.
+        """
+
+
+def _expect_classes(loss: Loss, output: TensorType, target: Target, weight: tuple[float, ...] | None) -> None:
+    name = type(loss).__name__
+    if target.classes is None:
+        raise Cause(
+            f"the data's target is real numbers, and `{name}` needs classes", "Use `MSELoss` or `L1Loss`."
+        )
+    if len(output.shape) != 1:
+        raise Cause(
+            f"`{name}` needs one value per class (N×{target.classes}), and the output is {output}",
+            "End the network with `Flatten` and `Linear`.",
+        )
+    if output.shape[0] != target.classes:
+        raise Cause(f"the data has {target.classes} classes, and the output has {output.shape[0]} values")
+    if weight is not None and len(weight) != target.classes:
+        raise Cause(f"the data has {target.classes} classes, and `weight` has {len(weight)} values")
+
+
+def _expect_reals(loss: Loss, output: TensorType, target: Target) -> None:
+    name = type(loss).__name__
+    if target.classes is not None:
+        raise Cause(f"the data's target is {target}, and `{name}` needs real numbers", "Use `CrossEntropyLoss`.")
+    if output.shape != target.shape:
+        raise Cause(f"the data's target is {TensorType(target.shape)}, and the output is {output}")
+
+
+def _tensor(values: tuple[float, ...] | None, device: torch.device | str) -> Tensor | None:
+    import torch
+
+    return None if values is None else torch.tensor(values, device=device)
+
+
+@final
+class CrossEntropyLoss(Loss):
+    """−log softmax(output)[label], averaged over the batch; the output is logits, without a ``Softmax``.
+
+    Source: torch.nn.CrossEntropyLoss.
+    """
+
+    accepts = (
+        Accepted(""),
+        Accepted("{label_smoothing: 0.1, reduction: sum}"),
+        Accepted("{weight: [1, 2, 0.5], ignore_index: 2}"),
+    )
+    rejects = (
+        Rejected("{label_smoothing: 1.5}", "expected a real number from 0 to 1, found the real number 1.5"),
+        Rejected("{reduction: none}", 'expected `mean` or `sum`, found the text "none"'),
+        Rejected("{size_average: true}", "`CrossEntropyLoss` does not take `size_average` here"),
+        Rejected("{weight: [1, -1]}", "expected a list of real numbers of at least 0, found the list [1, -1]"),
+    )
+
+    weight: Weights | None = None
+    ignore_index: Int = -100
+    reduction: Reduction = "mean"
+    label_smoothing: Probability = 0.0
+
+    def check(self, output: TensorType, target: Target) -> None:
+        _expect_classes(self, output, target, self.weight)
+
+    def build(self, device: torch.device | str = "cpu") -> Criterion:
+        from torch import nn
+
+        return nn.CrossEntropyLoss(
+            _tensor(self.weight, device),
+            ignore_index=self.ignore_index,
+            reduction=self.reduction,
+            label_smoothing=self.label_smoothing,
+        )
+
+
+@final
+class NLLLoss(Loss):
+    """−output[label], averaged over the batch; the output is log-probabilities, as ``LogSoftmax`` gives them.
+
+    Source: torch.nn.NLLLoss.
+    """
+
+    accepts = (Accepted(""), Accepted("{weight: [1, 2], reduction: sum}"))
+    rejects = (Rejected("{label_smoothing: 0.1}", "`NLLLoss` has no field `label_smoothing`"),)
+
+    weight: Weights | None = None
+    ignore_index: Int = -100
+    reduction: Reduction = "mean"
+
+    def check(self, output: TensorType, target: Target) -> None:
+        _expect_classes(self, output, target, self.weight)
+
+    def build(self, device: torch.device | str = "cpu") -> Criterion:
+        from torch import nn
+
+        return nn.NLLLoss(
+            _tensor(self.weight, device), ignore_index=self.ignore_index, reduction=self.reduction
+        )
+
+
+@final
+class MSELoss(Loss):
+    """(output − target)², averaged over batch and axes. Source: torch.nn.MSELoss."""
+
+    accepts = (Accepted(""), Accepted("{reduction: sum}"))
+    rejects = (Rejected("{reduction: max}", 'expected `mean` or `sum`, found the text "max"'),)
+
+    reduction: Reduction = "mean"
+
+    def check(self, output: TensorType, target: Target) -> None:
+        _expect_reals(self, output, target)
+
+    def build(self, device: torch.device | str = "cpu") -> Criterion:
+        from torch import nn
+
+        return nn.MSELoss(reduction=self.reduction)
+
+
+@final
+class L1Loss(Loss):
+    """|output − target|, averaged over batch and axes. Source: torch.nn.L1Loss."""
+
+    accepts = (Accepted(""), Accepted("{reduction: sum}"))
+    rejects = (Rejected("{reduce: true}", "`L1Loss` does not take `reduce` here"),)
+
+    reduction: Reduction = "mean"
+
+    def check(self, output: TensorType, target: Target) -> None:
+        _expect_reals(self, output, target)
+
+    def build(self, device: torch.device | str = "cpu") -> Criterion:
+        from torch import nn
+
+        return nn.L1Loss(reduction=self.reduction)
+
+
+@final
+class SmoothL1Loss(Loss):
+    """d²/(2·beta) where d = |output − target| < beta, else d − beta/2. Source: torch.nn.SmoothL1Loss."""
+
+    main: ClassVar[str | None] = "beta"
+    accepts = (Accepted(""), Accepted("0.5"))
+    rejects = (Rejected("0", "expected a real number above 0, found 0"),)
+
+    reduction: Reduction = "mean"
+    beta: Positive = 1.0
+
+    def check(self, output: TensorType, target: Target) -> None:
+        _expect_reals(self, output, target)
+
+    def build(self, device: torch.device | str = "cpu") -> Criterion:
+        from torch import nn
+
+        return nn.SmoothL1Loss(reduction=self.reduction, beta=self.beta)
+
+
+@final
+class HuberLoss(Loss):
+    """d²/2 where d = |output − target| < delta, else delta·(d − delta/2). Source: torch.nn.HuberLoss."""
+
+    main: ClassVar[str | None] = "delta"
+    accepts = (Accepted(""), Accepted("0.5"))
+    rejects = (Rejected("-1", "expected a real number above 0, found -1"),)
+
+    reduction: Reduction = "mean"
+    delta: Positive = 1.0
+
+    def check(self, output: TensorType, target: Target) -> None:
+        _expect_reals(self, output, target)
+
+    def build(self, device: torch.device | str = "cpu") -> Criterion:
+        from torch import nn
+
+        return nn.HuberLoss(reduction=self.reduction, delta=self.delta)
+
+
+@final
+class BCEWithLogitsLoss(Loss):
+    """−t·log σ(output) − (1 − t)·log σ(−output), averaged over batch and axes; the output is logits.
+
+    The target is one of two classes, against one output value, or reals in [0, 1] of the output's shape.
+    Source: torch.nn.BCEWithLogitsLoss.
+    """
+
+    refused = _REFUSED | {
+        "weight": "It weighs places in a batch, which are shuffled; `pos_weight` weighs the positive class."
+    }
+    accepts = (Accepted(""), Accepted("{pos_weight: [3], reduction: sum}"))
+    rejects = (Rejected("{weight: [1]}", "`BCEWithLogitsLoss` does not take `weight` here"),)
+
+    reduction: Reduction = "mean"
+    pos_weight: Weights | None = None
+
+    def check(self, output: TensorType, target: Target) -> None:
+        if target.classes is None:
+            _expect_reals(self, output, target)
+        elif target.classes != 2:
+            raise Cause(
+                f"the data has {target.classes} classes, and `BCEWithLogitsLoss` needs two",
+                "Use `CrossEntropyLoss`.",
+            )
+        elif output.shape != (1,):
+            raise Cause(
+                f"`BCEWithLogitsLoss` needs one value for two classes (N×1), and the output is {output}",
+                "End with `Linear: 1`, or use `CrossEntropyLoss` with two values.",
+            )
+        if self.pos_weight is not None and len(self.pos_weight) not in (1, *output.shape[-1:]):
+            raise Cause(f"`pos_weight` has {len(self.pos_weight)} values, and the output is {output}")
+
+    def build(self, device: torch.device | str = "cpu") -> Criterion:
+        from torch import nn
+
+        loss = nn.BCEWithLogitsLoss(reduction=self.reduction, pos_weight=_tensor(self.pos_weight, device))
+
+        def criterion(output: Tensor, target: Tensor) -> Tensor:
+            value: Tensor = loss(output, target.reshape(output.shape).to(output.dtype))
+            return value
+
+        return criterion
+
+
+losses: Final[Catalogue[Loss]] = Catalogue("loss", "builder.training.losses", Loss)

@@ -1,0 +1,160 @@
+"""The section ``train``: what a run minimises, with what, for how long, and how that is watched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, ClassVar, Literal, Self, final
+
+from pydantic import model_validator
+
+from builder.component import Accepted, Choice, Choices, Component, Rejected
+from builder.dataset import Target
+from builder.errors import Cause, did_you_mean
+from builder.fields import Count, Natural, NonNegative, Positive, Text
+from builder.shapes import TensorType
+from builder.training.losses import Loss, losses
+from builder.training.metrics import Metric
+from builder.training.metrics import metrics as known_metrics
+from builder.training.optimizers import Optimizer, optimizers
+from builder.training.schedulers import ReduceLROnPlateau, Scheduler, schedulers
+
+
+@final
+class EarlyStopping(Component):
+    """Ends a run whose monitored figure has not become better for ``patience`` epochs.
+
+    The weights of the best epoch are kept. Better means smaller for a loss, and what the metric says for a
+    metric; a change of at most ``min_delta`` is none. Names as in Keras' EarlyStopping.
+    """
+
+    label: ClassVar[str | None] = "early_stopping"
+    main: ClassVar[str | None] = "patience"
+    accepts = (Accepted("3"), Accepted("{monitor: validation_loss, patience: 3, min_delta: 1e-4}"))
+    rejects = (
+        Rejected("{monitor: validation_loss}", "`early_stopping` needs `patience`"),
+        Rejected("0", "expected a whole number of at least 1, found 0"),
+    )
+
+    patience: Count
+    monitor: Text = "validation_loss"
+    min_delta: NonNegative = 0.0
+
+
+@final
+class Train(Component):
+    """How the network is trained.
+
+    ``clip_grad_norm`` bounds the 2-norm of all gradients together (torch.nn.utils.clip_grad_norm_).
+    ``precision`` below float32 computes under torch.autocast, weights staying float32. ``device: auto`` takes
+    cuda where there is one. ``threads`` absent: torch's own choice.
+    """
+
+    label: ClassVar[str | None] = "train"
+    later: ClassVar[frozenset[str]] = frozenset({"truncate", "carry_state", "adversarial_training", "constraint"})
+    accepts = (
+        Accepted("{loss: CrossEntropyLoss, optimizer: {Adam: {lr: 1e-3}}, epochs: 10}"),
+        Accepted(
+            "{loss: CrossEntropyLoss, optimizer: AdamW, scheduler: {OneCycleLR: {max_lr: 1e-2}}, epochs: 3, "
+            "metrics: [accuracy], clip_grad_norm: 1.0, early_stopping: {monitor: validation_accuracy, patience: 3}, "
+            "precision: bfloat16, device: cpu, seed: 1, threads: 2}"
+        ),
+    )
+    rejects = (
+        Rejected("{optimizer: Adam, epochs: 1}", "`train` needs `loss`"),
+        Rejected("{loss: MSELoss, optimizer: Adam, epochs: 0}", "expected a whole number of at least 1, found 0"),
+        Rejected(
+            "{loss: CrossEntropyLoss, optimizer: Adam, epochs: 1, truncate: 35}",
+            "the field `truncate` of `train` is not available yet",
+        ),
+        Rejected(
+            "{loss: MSELoss, optimizer: Adam, epochs: 1, metrics: [mae, mae]}", "the metric `mae` stands here twice"
+        ),
+        Rejected(
+            "{loss: MSELoss, optimizer: Adam, epochs: 1, early_stopping: {monitor: validation_mae, patience: 1}}",
+            "there is nothing called `validation_mae` to monitor",
+        ),
+        Rejected(
+            "{loss: MSELoss, optimizer: Adadelta, epochs: 1, scheduler: {OneCycleLR: 0.1}}",
+            "`OneCycleLR` cycles the momentum, and `Adadelta` has none",
+        ),
+    )
+
+    loss: Annotated[Loss, Choice(losses)]
+    optimizer: Annotated[Optimizer, Choice(optimizers)]
+    scheduler: Annotated[Scheduler | None, Choice(schedulers)] = None
+    epochs: Count
+    metrics: Annotated[tuple[Metric, ...], Choices(known_metrics)] = ()
+    clip_grad_norm: Positive | None = None
+    early_stopping: EarlyStopping | None = None
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    seed: Natural = 0
+    threads: Count | None = None
+
+    @property
+    def monitored(self) -> tuple[str, ...]:
+        """What may be monitored: ``train_loss``, ``validation_loss`` and ``validation_<metric>``."""
+        return ("train_loss", "validation_loss", *(f"validation_{type(m).__name__}" for m in self.metrics))
+
+    def better(self, monitor: str) -> Literal["lower", "higher"]:
+        """Whether a lower or a higher value of a monitored figure is better."""
+        for metric in self.metrics:
+            if monitor == f"validation_{type(metric).__name__}":
+                return metric.better
+        return "lower"
+
+    @model_validator(mode="after")
+    def _fields_fit(self) -> Self:
+        names = [type(metric).__name__ for metric in self.metrics]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                raise Cause(f"the metric `{name}` stands here twice", field=f"metrics.{index}")
+        if self.early_stopping is not None:
+            self._known_monitor(self.early_stopping.monitor, "early_stopping.monitor")
+        if self.scheduler is not None:
+            self.scheduler.check(self.optimizer, self.epochs)
+        if isinstance(self.scheduler, ReduceLROnPlateau):
+            self._known_monitor(self.scheduler.monitor, "scheduler")
+            wanted = "min" if self.better(self.scheduler.monitor) == "lower" else "max"
+            if self.scheduler.mode != wanted:
+                raise Cause(
+                    f"`{self.scheduler.monitor}` is better when {self.better(self.scheduler.monitor)}, "
+                    f"and `mode` is {self.scheduler.mode}",
+                    f"Write `mode: {wanted}`.",
+                    field="scheduler",
+                )
+        return self
+
+    def _known_monitor(self, monitor: str, field: str) -> None:
+        if monitor not in self.monitored:
+            hint = did_you_mean(monitor, self.monitored)
+            metric = monitor.removeprefix("validation_")
+            if metric in known_metrics and monitor != metric:
+                hint = f"Add `{metric}` to `metrics`."
+            raise Cause(f"there is nothing called `{monitor}` to monitor", hint, field=field)
+
+    def misfits(self, output: TensorType, target: Target, *, validation: bool) -> Iterator[Cause]:
+        """Everything in which the network's output, the data and this section do not fit each other.
+
+        ``validation`` says whether the data has a validation part. Each ``Cause`` has its field.
+        """
+        checks = [("loss", self.loss.check), *((f"metrics.{i}", m.check) for i, m in enumerate(self.metrics))]
+        for field, check in checks:
+            try:
+                check(output, target)
+            except Cause as cause:
+                yield Cause(cause.problem, cause.hint, field=field)
+        if validation:
+            return
+        watchers: list[tuple[str, str]] = []
+        if self.early_stopping is not None:
+            watchers.append(("early_stopping", self.early_stopping.monitor))
+        if isinstance(self.scheduler, ReduceLROnPlateau):
+            watchers.append(("scheduler", self.scheduler.monitor))
+        for field, monitor in watchers:
+            if monitor.startswith("validation_"):
+                yield Cause(
+                    f"`{monitor}` is monitored, and the data has no validation part",
+                    "Give `data: {split: …}` a `validation`, or monitor `train_loss`.",
+                    field=field,
+                )

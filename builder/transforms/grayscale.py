@@ -1,0 +1,44 @@
+"""Grayscale: y = 0.2989·R + 0.587·G + 0.114·B (ITU-R BT.601)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, final
+
+from builder.component import Accepted, Rejected
+from builder.errors import Cause
+from builder.shapes import TensorType
+from builder.transform import Geometry, expect_image
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+WEIGHTS: Final = (0.2989, 0.587, 0.114)
+
+
+@final
+class Grayscale(Geometry):
+    """Colour images to their brightness, in one channel or in three equal ones; grey images stay as they are.
+
+    Source: torchvision.transforms.v2.Grayscale.
+    """
+
+    main: ClassVar[str | None] = "num_output_channels"
+    accepts = (Accepted("", on=((3, 8, 8),)), Accepted("3", on=((3, 8, 8),)), Accepted("", on=((1, 8, 8),)))
+    rejects = (
+        Rejected("2", "`num_output_channels` is 1 or 3, found 2"),
+        Rejected("", "`Grayscale` needs 1 or 3 channels, and 4 arrive", on=((4, 8, 8),)),
+    )
+
+    num_output_channels: Literal[1, 3] = 1
+
+    def rule(self, arrives: TensorType) -> TensorType:
+        channels, height, width = expect_image(arrives, "Grayscale")
+        if channels not in (1, 3):
+            raise Cause(f"`Grayscale` needs 1 or 3 channels, and {channels} arrive")
+        return TensorType((self.num_output_channels, height, width))
+
+    def apply(self, x: Tensor) -> Tensor:
+        if x.shape[1] == 3:
+            red, green, blue = (x[:, i : i + 1] * weight for i, weight in enumerate(WEIGHTS))
+            x = red + green + blue
+        return x.expand(-1, self.num_output_channels, -1, -1)

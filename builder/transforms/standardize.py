@@ -1,0 +1,48 @@
+"""Standardize: (x − mean)/deviation, both of the training part, per channel or feature."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, final
+
+from builder.component import Accepted, Rejected
+from builder.errors import Cause
+from builder.shapes import TensorType
+from builder.transform import Affine, Range
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@final
+class Standardize(Affine):
+    """Mean 0 and deviation 1 over the training part: per channel of images, per feature of tables.
+
+    The deviation is the population's; what never varies is only shifted. Source: scikit-learn's StandardScaler;
+    for images torchvision.transforms.v2.Normalize with the training part's own mean and std.
+    """
+
+    fits: ClassVar[bool] = True
+    accepts = (Accepted("", on=((3, 8, 8),)), Accepted("", on=((30,),)))
+    rejects = (
+        Rejected("{mean: 0.5}", "`Standardize` has no field `mean`"),
+        Rejected("", "`Standardize` needs images (C, H, W) or features, and N×5×8 arrives", on=((5, 8),)),
+    )
+
+    def rule(self, arrives: TensorType) -> TensorType:
+        if arrives.vocabulary is not None or len(arrives.shape) not in (1, 3):
+            raise Cause(f"`Standardize` needs images (C, H, W) or features, and {arrives} arrives")
+        return arrives
+
+    def range_after(self, span: Range | None) -> Range | None:
+        return None
+
+    def fit(self, x: Tensor | None, span: Range | None) -> tuple[Tensor, Tensor]:
+        import torch
+
+        assert x is not None, "`Standardize` is fitted on the training part"
+        channels = x.double().movedim(1, 0).flatten(1)
+        mean, deviation = channels.mean(1), channels.std(1, correction=0)
+        # A constant channel's deviation is not 0 exactly: its mean is rounded.
+        still = deviation <= 1e-12 * mean.abs().clamp(min=1)
+        scale = 1 / torch.where(still, torch.ones_like(deviation), deviation)
+        return scale, -mean * scale

@@ -1,0 +1,140 @@
+"""``init`` and ``freeze``: which parameters they speak of, and what wins.
+
+A rule on an item beats one on the block around it, which beats one at the top of the network for a type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from builder.component import Reader, Unknown
+from builder.errors import Cause, Place, Report, did_you_mean
+from builder.graph import GraphLayer
+from builder.source import Mapping, Node, describe
+from builder.training.initializers import Initializer, initializers
+
+if TYPE_CHECKING:
+    from builder.spec import Item
+
+
+@dataclass
+class _Rule:
+    """One line of ``init``, or one ``freeze: true`` (``initializer`` none)."""
+
+    owner: str
+    key: str
+    place: Place
+    initializer: Initializer | None
+    of_type: bool
+    label: str
+    matched: bool = False
+    seen: set[str] = field(default_factory=set)
+
+    def speaks_of(self, layer: GraphLayer, parameter: str) -> bool:
+        if self.of_type:
+            if layer.type != self.owner:
+                return False
+            path = parameter
+        else:
+            full = f"{layer.name}.{parameter}"
+            if not full.startswith(f"{self.owner}."):
+                return False
+            path = full[len(self.owner) + 1 :]
+        self.seen.add(path)
+        return not self.key or path == self.key or path.endswith(f".{self.key}")
+
+
+class WeightRules:
+    """Collects the rules while the graph is made, and applies them when it stands."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        self._init: list[_Rule] = []
+        self._freeze: list[_Rule] = []
+
+    def for_types(self, node: Mapping, reader: Reader) -> None:
+        """The network's own ``init``: keys are ``Type.parameter``."""
+        for key, value in node.entries.items():
+            kind, _, parameter = str(key).partition(".")
+            if not parameter:
+                self.report.error(
+                    node.keys[key],
+                    f"expected `Type.parameter`, found `{key}`",
+                    "As in `Conv2d.weight: {normal_: {std: 0.02}}`; one layer's own goes beside it.",
+                )
+                continue
+            made = reader.choice(initializers, value)
+            if made is not None:
+                self._init.append(_Rule(kind, parameter, node.keys[key], made, True, kind))
+
+    def for_item(self, full: str, label: str, item: Item, reader: Reader) -> None:
+        """An item's ``init`` and ``freeze``, for the layer or block called ``full``."""
+        if isinstance(item.init, Mapping):
+            for key, value in item.init.entries.items():
+                made = reader.choice(initializers, value)
+                if made is not None:
+                    self._init.append(_Rule(full, str(key), item.init.keys[key], made, False, label))
+        elif item.init is not None and not _is_hole(item.init):
+            self.report.error(
+                item.init.place,
+                f"expected parameters and their initialisers, found {describe(item.init)}",
+                "As in `init: {weight: xavier_uniform_}`.",
+            )
+        if item.freeze is not None:
+            try:
+                frozen = reader.plain(item.freeze)
+            except Unknown:
+                return
+            if not isinstance(frozen, bool):
+                self.report.error(item.freeze.place, f"expected true or false, found {describe(frozen)}")
+            elif frozen:
+                self._freeze.append(_Rule(full, "", item.freeze.place, None, False, label))
+
+    def apply(self, layers: Sequence[GraphLayer]) -> tuple[GraphLayer, ...]:
+        """The layers with their initialisers and whether they are frozen; later rules win."""
+        return tuple(self._ruled(layer) for layer in layers)
+
+    def _ruled(self, layer: GraphLayer) -> GraphLayer:
+        found: dict[str, Initializer] = {}
+        frozen = False
+        for parameter, shape in layer.parameter_shapes.items():
+            for rule in self._init:
+                if rule.initializer is not None and rule.speaks_of(layer, parameter):
+                    rule.matched = True
+                    found[parameter] = rule.initializer
+                    self._check(rule, rule.initializer, shape)
+            for rule in self._freeze:
+                if rule.speaks_of(layer, parameter):
+                    rule.matched = frozen = True
+        return replace(layer, init=found, freeze=frozen) if found or frozen else layer
+
+    def _check(self, rule: _Rule, initializer: Initializer, shape: tuple[int, ...]) -> None:
+        try:
+            initializer.check(shape)
+        except Cause as cause:
+            self.report.error(rule.place, cause.problem, cause.hint)
+
+    def report_unmatched(self, complete: bool) -> None:
+        """Every rule that spoke of nothing is an error, once the whole graph is known."""
+        if not complete or self.report.errors:
+            return
+        for rule in self._init:
+            if rule.matched:
+                continue
+            if rule.of_type and not rule.seen:
+                self.report.error(rule.place, f"no layer of type `{rule.owner}` has parameters here")
+            else:
+                self.report.error(
+                    rule.place,
+                    f"`{rule.label}` has no parameter `{rule.key}`",
+                    did_you_mean(rule.key, rule.seen),
+                )
+        for rule in self._freeze:
+            if not rule.matched:
+                self.report.error(rule.place, f"`{rule.label}` has no parameters to freeze", "Remove it.")
+
+
+def _is_hole(node: Node) -> bool:
+    return bool(getattr(node, "is_hole", False))

@@ -1,0 +1,183 @@
+"""Commands that tell what the language has: `layers` and `schema`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from cli import render
+from cli.options import AsJson
+
+if TYPE_CHECKING:
+    from builder.component import Catalogue, Component
+
+# Each kind and where its catalogue is.
+KINDS: Final = {
+    "layers": ("builder.layer", "layers"),
+    "losses": ("builder.training.losses", "losses"),
+    "optimizers": ("builder.training.optimizers", "optimizers"),
+    "schedulers": ("builder.training.schedulers", "schedulers"),
+    "metrics": ("builder.training.metrics", "metrics"),
+    "initializers": ("builder.training.initializers", "initializers"),
+    "datasets": ("builder.dataset", "datasets"),
+    "transforms": ("builder.transform", "transforms"),
+    "checks": ("grader.check", "checks"),
+}
+
+# The sizes that follow from what arrives.
+INFERRED: Final = frozenset({"in_channels", "in_features", "num_features", "num_embeddings"})
+
+
+def layers(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="A type, as in `Conv2d`.")] = None,
+    kind: Annotated[
+        str, typer.Option("--kind", metavar="KIND", help=f"One of: {', '.join(KINDS)}.")
+    ] = "layers",
+    as_json: AsJson = False,
+) -> None:
+    """List the layer types there are, or show the manual page of one.
+
+    A page has the mathematics, every field with its default, and examples that are also tests. With `--kind`
+    the same for losses, optimizers and the other things that a spec names. Torch is never loaded.
+
+    \b
+        gradspec layers
+        gradspec layers Conv2d
+        gradspec layers --kind optimizers AdamW
+    """
+    from importlib import import_module
+
+    if kind not in KINDS:
+        raise typer.BadParameter(f"there is no kind {kind!r}; there are {', '.join(KINDS)}")
+    module, attribute = KINDS[kind]
+    catalogue: Catalogue[Component] = getattr(import_module(module), attribute)
+    if name is not None:
+        found = catalogue.get(name)
+        if as_json:
+            render.show_json(_data(found))
+        else:
+            render.show(page(found))
+        return
+    if as_json:
+        render.show_json({"errors": [], "advice": [], kind: [_data(catalogue[known]) for known in catalogue]})
+        return
+    rows = [(known, catalogue[known].manual().partition("\n")[0]) for known in sorted(catalogue)]
+    render.show(render.table((kind, ""), rows))
+    render.show([(), (("hint", f"`gradspec layers{_flag(kind)} {rows[0][0]}` shows one with its fields."),)])
+
+
+def schema() -> None:
+    """Print the JSON Schema of a model spec, for editors.
+
+    With the YAML extension of VS Code, save it and put this line at the top of a spec; the editor then
+    completes names and underlines mistakes while you type.
+
+    \b
+        gradspec schema > gradspec.schema.json
+        # yaml-language-server: $schema=gradspec.schema.json
+    """
+    from builder.schema import schema as model_schema
+
+    render.show_json(model_schema())
+
+
+def page(component: type[Component]) -> list[render.Line]:
+    """A component's manual page: what it is, its fields, and examples that are right."""
+    shown: list[render.Line] = [(("title", component.__name__),), ()]
+    for line in component.manual().split("\n"):
+        shown += [(("", "  " + line),)]
+    rows = [(name, _default(component, name), _takes(component, name)) for name in component.model_fields]
+    if rows:
+        shown += [(), *render.table(("  field", "default", "takes"), [(f"  {a}", b, c) for a, b, c in rows])]
+    if component.main:
+        shown += [(), (("", f"  Short form: `{component.__name__}: …` fills `{component.main}`."),)]
+    examples = [example.text for example in component.accepts]
+    if examples:
+        shown += [(), (("title", "  examples"),)]
+        shown += [(("", f"  - {component.__name__}" + (f": {text}" if text else "")),) for text in examples]
+    return shown
+
+
+def _flag(kind: str) -> str:
+    return "" if kind == "layers" else f" --kind {kind}"
+
+
+def _default(component: type[Component], name: str) -> str:
+    from builder.component import to_plain
+
+    info = component.model_fields[name]
+    if info.is_required():
+        return "needed"
+    value = to_plain(info.get_default(call_default_factory=True))
+    return "inferred" if value is None and name in INFERRED else _yaml(value)
+
+
+def _yaml(value: object) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_yaml, value))}]"
+    return str(value)
+
+
+def _takes(component: type[Component], name: str) -> str:
+    """What a field takes, in words, from its JSON Schema."""
+    from builder.component import Choice, Choices
+
+    info = component.model_fields[name]
+    for mark in info.metadata:
+        if isinstance(mark, Choice):
+            return f"a {mark.catalogue.kind}"
+        if isinstance(mark, Choices):
+            return f"a list, each a {mark.catalogue.kind}"
+    return words(component.model_json_schema()["properties"][name])
+
+
+def words(schema: dict[str, Any]) -> str:
+    """A field's JSON Schema as a person would say it.
+
+    >>> words({"type": "integer", "minimum": 1})
+    'a whole number of at least 1'
+    """
+    if "anyOf" in schema:
+        parts = [words(part) for part in schema["anyOf"] if part.get("type") not in ("null", "string")]
+        parts += [words(part) for part in schema["anyOf"] if part.get("enum") or part.get("const")]
+        return " or ".join(dict.fromkeys(parts)) or "a text"
+    fixed = schema.get("enum") or ([schema["const"]] if "const" in schema else [])
+    if fixed:
+        return " or ".join(f"`{_yaml(value)}`" for value in fixed)
+    kind = schema.get("type")
+    if kind == "array":
+        many = schema.get("minItems")
+        number = f"{many} " if many and many == schema.get("maxItems") else ""
+        inner = words(schema.get("items", {})).removeprefix("a ").replace("number", "numbers")
+        return f"a list of {number}{inner}" if inner else "a list"
+    name = {"integer": "a whole number", "number": "a real number", "boolean": "true or false"}.get(
+        str(kind), "a text"
+    )
+    bounds = [
+        f"{text} {_yaml(schema[key])}"
+        for key, text in (
+            ("minimum", "of at least"),
+            ("exclusiveMinimum", "above"),
+            ("maximum", "at most"),
+            ("exclusiveMaximum", "below"),
+        )
+        if key in schema
+    ]
+    return f"{name} {' and '.join(bounds)}".rstrip()
+
+
+def _data(component: type[Component]) -> dict[str, Any]:
+    return {
+        "name": component.__name__,
+        "manual": component.manual(),
+        "fields": {
+            name: {"default": _default(component, name), "takes": _takes(component, name)}
+            for name in component.model_fields
+        },
+        "examples": [example.text for example in component.accepts],
+    }

@@ -1,0 +1,151 @@
+"""Commands that read a spec and say what it means, without torch: `validate` and `shapes`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from cli import render
+from cli.options import AsJson, Sets, Spec, answers
+
+if TYPE_CHECKING:
+    from builder import Graph, ModelSpec
+    from builder.errors import SpecError
+
+SUFFIXES: Final = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
+
+
+def validate(
+    specs: Annotated[list[Path], typer.Argument(metavar="SPEC...", exists=True, help="Specs to check.")],
+    sets: Sets = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say everything that is wrong with a spec, all at once.
+
+    Each error names its line and column, what was expected, what was found and, where there is one, the
+    nearest right spelling. Advice fails nothing. Torch is never loaded.
+
+    \b
+        gradspec validate model.yaml
+        gradspec validate models/*.yaml --json
+        gradspec validate model.yaml --set layers[0].Conv2d.out_channels=8
+    """
+    from builder import SpecErrors, load
+
+    errors: list[SpecError] = []
+    advice: list[SpecError] = []
+    for path in specs:
+        try:
+            spec = load(path, sets or ())
+        except SpecErrors as failure:
+            errors += failure.errors
+            advice += failure.advice
+            continue
+        advice += spec.advice
+        if not as_json:
+            render.show(render.advice(spec.advice))
+            render.show([verdict(spec)])
+    found = SpecErrors(errors, advice)
+    if as_json:
+        render.show_json(render.as_json(found))
+    elif errors:
+        render.show(render.problems(found))
+    if errors:
+        raise typer.Exit(1)
+
+
+def shapes(spec: Spec, sets: Sets = None, as_json: AsJson = False) -> None:
+    """Print every layer's output shape and parameters, with the arithmetic that gives them.
+
+    What a lecturer would write on the board: ⌊(28 + 2·2 − 1·(5 − 1) − 1)/1⌋ + 1 = 28. Then the totals:
+    parameters, multiply-adds of one example, and memory. Torch is never loaded.
+
+    \b
+        gradspec shapes model.yaml
+        gradspec shapes model.yaml --set input=[3,32,32]
+    """
+    from builder import infer, load
+
+    with answers(as_json):
+        read = load(spec, sets or ())
+    graph = infer(read)
+    if as_json:
+        render.show_json(render.as_json(None, read.advice) | shapes_data(graph))
+        return
+    render.show(shapes_lines(graph))
+    if read.holes:
+        render.show([render.holes(read.holes)])
+
+
+def verdict(spec: ModelSpec) -> render.Line:
+    """One line on a spec that has no error: what it is, or which places are still to fill."""
+    if spec.holes:
+        return (("place", f"{spec.file}: "), *render.holes(spec.holes))
+    layers = len(spec.graph.layers)
+    many = f"{layers} layers" if layers != 1 else "1 layer"
+    return (
+        ("place", f"{spec.file}: "),
+        ("good", "right"),
+        ("", f"; {many}, {spec.graph.parameters:,} parameters"),
+    )
+
+
+def shapes_lines(graph: Graph) -> list[render.Line]:
+    """The table of a graph, and its totals."""
+    rows: list[tuple[str, ...]] = []
+    for number, layer in enumerate(graph.layers, 1):
+        how = f"weights of {layer.shared_with}" if layer.shared_with else layer.how
+        rows.append((str(number), layer.name, str(layer.output_type), f"{layer.parameters:,}", how))
+    arrives = ", ".join(f"{name} {type_}" for name, type_ in graph.inputs.items())
+    shown: list[render.Line] = [(("dim", f"{graph.name}: {arrives}"),)]
+    shown += render.table(("#", "layer", "output", "parameters", "how"), rows, right="rllr")
+    totals = (
+        ("parameters", f"{graph.parameters:,}", f"{memory(4 * graph.parameters)} as float32"),
+        ("multiply-adds", f"{graph.multiply_adds:,}", "for one example"),
+        ("activations", memory(graph.activation_bytes), "for one example, every layer's output"),
+    )
+    wide = max(len(value) for _, value, _ in totals)
+    shown.append(())
+    shown += [(("place", f"{n:<14}"), ("", f"{v:>{wide}}"), ("dim", f"  {note}")) for n, v, note in totals]
+    if not graph.complete:
+        shown.append((("advice", "Some shapes are not known: a place is still to be filled."),))
+    return shown
+
+
+def shapes_data(graph: Graph) -> dict[str, object]:
+    """A graph as data: what `gradspec shapes --json` writes beside errors and advice."""
+    return {
+        "name": graph.name,
+        "inputs": {name: list(type_.shape) for name, type_ in graph.inputs.items()},
+        "layers": [
+            {
+                "name": layer.name,
+                "type": layer.type,
+                "inputs": list(layer.inputs),
+                "output": list(layer.output),
+                "parameters": layer.parameters,
+                "multiply_adds": layer.multiply_adds,
+                "how": layer.how,
+            }
+            for layer in graph.layers
+        ],
+        "outputs": dict(graph.outputs),
+        "parameters": graph.parameters,
+        "multiply_adds": graph.multiply_adds,
+        "activation_bytes": graph.activation_bytes,
+        "complete": graph.complete,
+    }
+
+
+def memory(size: int) -> str:
+    """A number of bytes as people say it.
+
+    >>> memory(512), memory(246824)
+    ('512 bytes', '241.0 KiB')
+    """
+    for unit, name in SUFFIXES:
+        if size >= unit:
+            return f"{size / unit:,.1f} {name}"
+    return f"{size} bytes"

@@ -1,0 +1,178 @@
+"""What a check is: prepare outside, work inside a worker, judge outside.
+
+    assignment ── prepare ──▶ Task ──▶ work, in the submission's worker ──▶ Findings ─┐
+                     │                                                                ├─▶ judge ──▶ Outcome
+                     └──────▶ Task ──▶ work, in the reference's worker  ──▶ Findings ─┘
+
+A task goes to where a submission is open, so it never holds labels, reference outputs or another's files.
+The reference goes the same way, in a worker of its own, once for the whole class. A check that is judged from
+the outlines alone (``shapes``, ``parameters``) prepares nothing (``None``), and no worker is asked.
+
+A check is one file in ``grader/checks``; its class has the name that an assignment writes, in lower case.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from numpy.typing import NDArray
+
+from builder.component import Catalogue, Component
+from grader.outcome import Outcome
+from grader.outline import Outline
+
+if TYPE_CHECKING:
+    from grader.submission import Submission
+
+Array = NDArray[Any]
+Role = Literal["model", "weights", "answers", "gradients"]
+ROLES: Final[tuple[Role, ...]] = ("model", "weights", "answers", "gradients")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a worker is asked: JSON and arrays. Never labels, reference outputs or another's files.
+
+    ``operations`` is the planned cost in multiply-adds, judged against the limit before anything is built;
+    ``values`` is how many numbers the work holds at once, weights aside (activations of all examples).
+    """
+
+    parameters: dict[str, Any] = field(default_factory=dict)
+    arrays: dict[str, Array] = field(default_factory=dict)
+    operations: int = 0
+    values: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a worker found: JSON and arrays. It comes from a process that opened a student's file: check
+    names, shapes and dtypes before use."""
+
+    data: dict[str, Any] = field(default_factory=dict)
+    arrays: dict[str, Array] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """What a submission may use: layer types (none: all), and how many numbers its text may hold."""
+
+    layers: tuple[str, ...] | None = None
+    literal_numbers: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """The assignment's unseen examples: only ``inputs`` may be given to a worker.
+
+    ``inputs``: float32, N×C×H×W (or N×features), before the final `Rescale` and `Standardize`; ``labels``: N
+    whole numbers (or reals, for a regression); ``classes`` are the labels' names.
+    """
+
+    inputs: Array
+    labels: Array
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is judged: a submission, or (``is_reference``) the reference whose findings the others are held
+    against.
+
+    ``outline`` is none if there is no valid model: a check that does not read the model may meet that.
+    ``files`` are the submitted files that are there.
+    """
+
+    outline: Outline | None
+    files: frozenset[Role] = frozenset()
+    is_reference: bool = False
+
+    @property
+    def network(self) -> Outline:
+        """The outline, for a check that reads the model: such a check runs only where ``valid`` passed."""
+        assert self.outline is not None, "a check that uses the model says so in `reads`"
+        return self.outline
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The assignment's side, in the grading process only.
+
+    ``folder`` is the assignment's: the files that a check names stand in it. ``reference`` is none where a
+    student checks his own folder; ``examples`` is none where the assignment has no `data`.
+    """
+
+    folder: Path
+    reference: Outline | None = None
+    examples: Examples | None = None
+    allow: Allow = Allow()
+
+    @property
+    def required(self) -> Outline:
+        """The reference's outline, for a check that is judged against it."""
+        assert self.reference is not None, "a check that uses the reference says so in `needs_reference`"
+        return self.reference
+
+
+class Check(Component):
+    """One kind of check. Its fields are the keys that an assignment may write below its name.
+
+    The runner makes a file of ``reads`` that is missing a failure with that said, and blocks a check that
+    reads the model unless ``valid`` passed. No step raises for what a submission did: ``prepare`` returns the
+    outcome at once (``Blocked``), ``work`` raises ``Refusal``, ``judge`` returns. Any other exception is our
+    fault: ``Broken``.
+
+    Before a class is graded the reference is judged as if it were a submission, by every check whose files it
+    has; it must pass, or the question is wrong.
+    """
+
+    @property
+    @abstractmethod
+    def reads(self) -> tuple[Role, ...]:
+        """The submitted files that this check opens. The reference may lack all but the model."""
+
+    @property
+    @abstractmethod
+    def needs_reference(self) -> bool:
+        """Whether it is judged against the reference, so that a student cannot run it at home."""
+
+    @property
+    @abstractmethod
+    def needs_examples(self) -> bool:
+        """Whether it is judged on the assignment's unseen examples."""
+
+    @abstractmethod
+    def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
+        """What the worker is asked; none if there is nothing to ask; an outcome if that settles it.
+
+        Runs outside, once for the reference's findings (``subject.is_reference``) and once for each
+        submission. Raises ``RunError`` if the assignment itself is wrong (a file of ``given`` does not fit).
+        """
+
+    @abstractmethod
+    def work(self, task: Task, submission: Submission) -> Findings:
+        """Computes, inside the worker, in one thread. Imports torch inside. Raises ``Refusal``."""
+
+    @abstractmethod
+    def judge(self, question: Question, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        """Compares, outside. Findings are empty where ``prepare`` gave no task; the reference's also where
+        there is no reference."""
+
+
+_LATER: Final = frozenset(
+    {
+        "structure",
+        "gradient_flow",
+        "generalisation",
+        "robustness",
+        "kernels",
+        "learning",
+        "gan",
+        "onnx",
+        "written",
+    }
+)
+
+checks: Final[Catalogue[Check]] = Catalogue("check", "grader.checks", Check, _LATER)

@@ -1,0 +1,115 @@
+"""valid: the model is a spec without errors, and uses only what the assignment allows."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import ClassVar, Final, final
+
+from builder.component import Accepted, Rejected
+from builder.errors import SpecErrors, did_you_mean
+from builder.source import Mapping, Node, Scalar
+from grader.check import Allow, Check, Findings, Question, Role, Subject, Task
+from grader.outcome import Failed, Outcome, Passed
+from grader.outline import Outline
+from grader.submission import Submission
+
+SHOWN: Final = 20
+_NUMBER: Final = re.compile(r"(?<![\w.])(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+
+
+@final
+class valid(Check):
+    """The model has no error, no place left to fill, and only what the assignment allows.
+
+    Errors are shown as `gradspec validate` shows them. Every other check on the model waits for this one, so
+    it runs even where an assignment does not list it; then it is worth nothing by itself.
+    """
+
+    accepts: ClassVar[tuple[Accepted, ...]] = (Accepted(""),)
+    rejects: ClassVar[tuple[Rejected, ...]] = (
+        Rejected("{strict: true}", "`valid` has no field `strict`"),
+        Rejected("5", "`valid` takes no fields, found 5"),
+    )
+
+    @property
+    def reads(self) -> tuple[Role, ...]:
+        return ("model",)
+
+    @property
+    def needs_reference(self) -> bool:
+        return False
+
+    @property
+    def needs_examples(self) -> bool:
+        return False
+
+    def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
+        return Task()
+
+    def work(self, task: Task, submission: Submission) -> Findings:
+        try:
+            spec = submission.spec
+        except SpecErrors as errors:
+            return Findings({"errors": [str(error) for error in errors.errors]})
+        data: dict[str, object] = {"errors": [], "holes": [place.line for place in spec.holes]}
+        if not spec.holes:
+            data["outline"] = Outline.of(spec.graph).to_json()
+            data["numbers"] = sum(_numbers(submission.document.root))
+        return Findings(data)
+
+    def judge(self, question: Question, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        errors, holes = found.data["errors"], found.data.get("holes", [])
+        if errors:
+            count = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
+            more = [f"… and {len(errors) - SHOWN} more"] if len(errors) > SHOWN else []
+            return Failed(
+                "a model without errors",
+                "\n".join([f"{count}:", *errors[:SHOWN], *more]),
+                "`gradspec validate` shows them, each with its line.",
+            )
+        if holes:
+            lines = ", ".join(str(line) for line in holes[:SHOWN])
+            return Failed("a model without `???`", f"{len(holes)} places to fill: lines {lines}")
+        return _forbidden(question.allow, subject.network, int(found.data["numbers"])) or Passed()
+
+
+def outline_of(found: Findings) -> Outline | None:
+    """The outline that came with the findings, if the model could be read."""
+    data = found.data.get("outline")
+    return None if data is None else Outline.from_json(data)
+
+
+def _forbidden(allow: Allow, network: Outline, numbers: int) -> Failed | None:
+    if allow.layers is not None:
+        used = Counter(layer.type for layer in network.layers)
+        strange = {name: count for name, count in used.items() if name not in allow.layers}
+        if strange:
+            listed = ", ".join(f"{count} × `{name}`" for name, count in strange.items())
+            return Failed(
+                f"only the layer types {', '.join(f'`{name}`' for name in allow.layers)}",
+                listed,
+                did_you_mean(next(iter(strange)), allow.layers),
+                direction="a layer type that is not allowed here",
+            )
+    if allow.literal_numbers is not None and numbers > allow.literal_numbers:
+        return Failed(
+            f"at most {allow.literal_numbers} numbers in the text of the model",
+            str(numbers),
+            "A network is described, not listed: use `repeat`, blocks and `$…`.",
+            direction="too many numbers in the text of the model",
+        )
+    return None
+
+
+def _numbers(node: Node) -> Iterator[int]:
+    """How many numbers each value holds; aliases count for what they expand to."""
+    if isinstance(node, Scalar):
+        if isinstance(node.value, int | float) and not isinstance(node.value, bool):
+            yield 1
+        elif isinstance(node.value, str) and not node.quoted:
+            yield len(_NUMBER.findall(node.value))
+        return
+    for child in node.entries.values() if isinstance(node, Mapping) else node.items:
+        yield from _numbers(child)

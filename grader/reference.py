@@ -1,0 +1,97 @@
+"""The instructor's solution: what submissions are held against, and the first to be judged."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from builder.errors import DataError, RunError
+from grader.assignment import Assignment
+from grader.check import Examples, Findings, Question, Subject, Task
+from grader.checks.valid import outline_of
+from grader.limits import Limits
+from grader.marking import Asked, Marker
+from grader.outcome import Broken, Failed, Passed
+from grader.result import shown
+
+
+def examine(assignment: Assignment, asked: Asked, limits: Limits) -> Marker:
+    """A marker that knows the reference, after the reference has passed its own checks.
+
+    ``asked`` has the reference open. Raises ``RunError``: a reference that fails means that the question is
+    wrong, which must be known before a class is graded.
+    """
+    question = Question(assignment.folder, examples=load_examples(assignment), allow=assignment.allow)
+    marker = Marker(question, assignment.order, limits)
+    if not assignment.reference:
+        return marker
+    files = frozenset(assignment.reference)
+    findings: dict[str, Findings] = {}
+    for index, planned in enumerate(assignment.order):
+        subject = Subject(question.reference, files, is_reference=True)
+        found = _found(planned.name, index, marker, subject, asked)
+        findings[planned.name] = found
+        if planned.type == "valid":
+            outline = outline_of(found)
+            if outline is None:
+                raise RunError("the reference has errors.", "\n".join(map(str, found.data["errors"])))
+            question = replace(question, reference=outline)
+            marker = Marker(question, assignment.order, limits, findings)
+    _judge(assignment, marker, asked)
+    return marker
+
+
+def _found(name: str, index: int, marker: Marker, subject: Subject, asked: Asked) -> Findings:
+    check = marker.checks[index].check
+    task = check.prepare(marker.question, subject)
+    if task is None:
+        return Findings()
+    answer: Findings | Outcome = task if not isinstance(task, Task) else Findings()
+    if isinstance(task, Task):
+        answer = marker.limits.refuse(subject.outline, task) or asked.ask(index, task)
+    if isinstance(answer, Findings):
+        return answer
+    expected, found, hint = shown(answer)
+    raise RunError(f"the reference cannot be used for `{name}`: expected {expected}, found {found}.", hint)
+
+
+def _judge(assignment: Assignment, marker: Marker, asked: Asked) -> None:
+    """Judges the reference as if it were a submission, by every check whose files it has."""
+    files = set(assignment.reference)
+    skip = frozenset(one.name for one in assignment.order if not files.issuperset(one.check.reads))
+    log: list[str] = []
+    outcomes = marker.mark(assignment.folder, assignment.reference, asked, log, skip)
+    for name, outcome in outcomes.items():
+        if isinstance(outcome, Broken):
+            raise RunError(
+                f"the reference could not be judged by `{name}`: {outcome.error}", "".join(log) or None
+            )
+        if not isinstance(outcome, Passed):
+            expected, found, hint = shown(outcome)
+            part = f" ({outcome.fraction:.0%} of its points)" if isinstance(outcome, Failed) else ""
+            raise RunError(
+                f"the reference does not pass its own check `{name}`{part}: "
+                f"expected {expected}, found {found}.",
+                hint or "The question is wrong, or its bounds are.",
+            )
+
+
+def load_examples(assignment: Assignment) -> Examples | None:
+    """The assignment's unseen examples, if a check is judged on them.
+
+    They are the test part where the data has one (a `split` with `test`, or the source's own), else all of
+    it. Raises ``DataError``.
+    """
+    data = assignment.data
+    if data is None or not any(one.check.needs_examples for one in assignment.checks):
+        return None
+    from builder.runtime.data import load_arrays
+
+    folder = Path(assignment.folder)
+    info = data.describe(folder)
+    own = data.source.describe(folder).test_examples > 0
+    part = "test" if own or (data.split is not None and data.split.test) else None
+    inputs, labels = load_arrays(data, folder, part)
+    if not len(inputs):
+        raise DataError("the assignment's data has no example to judge on")
+    return Examples(inputs, labels, info.target.names)
