@@ -53,7 +53,8 @@ class Component(BaseModel, ABC):
     a spec without its class's name. A validator over several fields raises ``Cause`` with the field.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    # A family's models are built on first use: a spec that names one optimiser does not pay for eight.
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, defer_build=True)
 
     main: ClassVar[str | None] = None
     label: ClassVar[str | None] = None
@@ -77,7 +78,7 @@ class Component(BaseModel, ABC):
 
 
 def to_plain(value: object) -> Any:
-    """A field's value as data that YAML can hold; a component becomes ``{Name: {…}}``, a section its fields."""
+    """A value as data that YAML can hold; a component becomes ``{Name: {…}}``, a section its fields."""
     if isinstance(value, Component):
         return value.plain() if value.label else {type(value).__name__: value.plain()}
     if isinstance(value, tuple | list):
@@ -258,6 +259,8 @@ class Reader:
             try:
                 if key not in cls.model_fields:
                     self._unknown_field(cls, key, places[key])
+                    meant = nearest(key, cls.model_fields)
+                    failed.update({meant} if meant and meant not in entries else ())
                     raise Unknown
                 values[key] = self._field(cls, key, value)
             except Unknown:
@@ -283,11 +286,11 @@ class Reader:
         if isinstance(node, Mapping):
             return {str(k): v for k, v in node.entries.items()}, {str(k): p for k, p in node.keys.items()}
         if cls.main is None:
-            fields = ", ".join(f"`{name}`" for name in cls.model_fields)
+            label, fields = _label(cls), ", ".join(f"`{name}`" for name in cls.model_fields)
             self.report.error(
                 node.place,
-                f"`{_label(cls)}` takes {'its fields by name' if fields else 'no fields'}, found {describe(node)}",
-                f"Its fields: {fields}." if fields else f"Write `{_label(cls)}` alone.",
+                f"`{label}` takes {'its fields by name' if fields else 'no fields'}, found {describe(node)}",
+                f"Its fields: {fields}." if fields else f"Write `{label}` alone.",
             )
             return None, {}
         return {cls.main: node}, {cls.main: node.place}
@@ -422,7 +425,7 @@ def sentence(found: list[ErrorDetails]) -> tuple[str, str | None]:
     for details in found:
         context = details.get("ctx", {})
         if details["type"] == "literal_error":
-            allowed = re.findall(r"'([^']*)'", str(context["expected"]))
+            allowed = [w or n for w, n in re.findall(r"'([^']*)'|(-?\d+)", str(context["expected"]))]
             expected.extend(f"`{word}`" for word in allowed)
             if isinstance(details["input"], str) and (close := nearest(details["input"], allowed)):
                 hint = hint or f"Did you mean `{close}`?"

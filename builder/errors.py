@@ -17,9 +17,16 @@ A rule raises ``Cause``; file, line, column, path and the uses of a block are ad
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Final
+
+MAX_ERRORS: Final = 200
+LONGEST_NAME: Final = 100
+_LONG = re.compile(rf"`([^`]{{{LONGEST_NAME}}})[^`]+`")
+_OPENS = re.compile(r"(\w+)\s*[({\[:]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +43,8 @@ class Place:
 class SpecError:
     """One thing that is wrong (or, as advice, unwise) in a spec.
 
-    ``used_at`` names the lines that used the block in which the place stands, innermost first.
+    ``used_at`` names the lines that used the block in which the place stands, innermost first. What a
+    user's text brings into a sentence is made fit to print: control characters as escapes, long names short.
     """
 
     file: str
@@ -47,12 +55,26 @@ class SpecError:
     hint: str | None = None
     used_at: tuple[Place, ...] = ()
 
+    def __post_init__(self) -> None:
+        for name in ("path", "problem", "hint"):
+            text = getattr(self, name)
+            if text and (not text.isprintable() or len(text) > LONGEST_NAME):
+                object.__setattr__(self, name, _printable(text))
+
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}:{self.column}: "
         at = f"{self.path}: " if self.path else ""
-        used = "".join(f" (used at line {p.line})" for p in self.used_at)
+        used = "".join(f" (used at {self._line_of(place)})" for place in self.used_at)
         hint = f" Hint: {self.hint}" if self.hint else ""
         return f"{where}{at}{self.problem}{used}{hint}"
+
+    def _line_of(self, place: Place) -> str:
+        return f"line {place.line}" if place.file == self.file else f"{place.file}:{place.line}"
+
+
+def _printable(text: str) -> str:
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    return _LONG.sub(r"`\1…`", shown)
 
 
 class GradspecError(Exception):
@@ -110,7 +132,10 @@ class ExportError(RunError):
 
 @dataclass(slots=True)
 class Report:
-    """Collects what is wrong with one file; the only maker of ``SpecError``."""
+    """Collects what is wrong with one file; the only maker of ``SpecError``.
+
+    After ``MAX_ERRORS`` the reading ends: ``error`` raises ``SpecErrors`` with all there are.
+    """
 
     _errors: dict[tuple[str, int, int, str], SpecError] = field(default_factory=dict)
     _advice: dict[tuple[str, int, int, str], SpecError] = field(default_factory=dict)
@@ -119,6 +144,11 @@ class Report:
     def error(self, place: Place, problem: str, hint: str | None = None, *, offset: int = 0) -> None:
         """Records an error; the same problem at the same place counts once, however often it is used."""
         self._record(self._errors, place, problem, hint, offset)
+        if len(self._errors) > MAX_ERRORS:
+            self._errors.popitem()
+            at = Place(place.file, place.line, place.column)
+            self._record(self._errors, at, f"more than {MAX_ERRORS} errors: the reading ends here", None, 0)
+            self.raise_errors()
 
     def advise(self, place: Place, problem: str, hint: str | None = None) -> None:
         """Records advice, which fails nothing."""
@@ -172,8 +202,9 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     >>> nearest("Conv2D", ["Conv2d", "Linear"])
     'Conv2d'
     """
-    candidates = list(known)
-    folded = {_fold(candidate): candidate for candidate in reversed(candidates)}
+    if len(name) > LONGEST_NAME:
+        return None
+    folded = {_fold(candidate): candidate for candidate in reversed(list(known))}
     if _fold(name) in folded:
         return folded[_fold(name)]
     close = difflib.get_close_matches(_fold(name), list(folded), n=1, cutoff=0.6)
@@ -185,8 +216,15 @@ def _fold(name: str) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
-    """A hint with the nearest right spelling, or a list of the few there are, or none."""
+    """A hint with the nearest right spelling, or a list of the few there are, or none.
+
+    >>> did_you_mean("Conv2d:3", ["Conv2d", "Linear"])
+    'Write `Conv2d: …`, with a space after the colon.'
+    """
     candidates = list(known)
+    opens = _OPENS.match(name)
+    if opens and opens.group(1) in candidates:
+        return f"Write `{opens.group(1)}: …`, with a space after the colon."
     close = nearest(name, candidates)
     if close is not None:
         return f"Did you mean `{close}`?"

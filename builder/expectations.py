@@ -86,8 +86,8 @@ def check_data(spec: ModelSpec, graph: Graph, report: Report) -> None:
         return
     (output,) = graph.output_types.values()
     validation = spec.data.splits(described).validation > 0
-    for cause in spec.train.misfits(output, described.target, validation=validation):
-        report.error(_place(spec.train_node, cause), cause.problem, cause.hint)
+    for misfit in spec.train.misfits(output, described.target, validation=validation):
+        report.error(_place(spec.train_node, misfit), misfit.problem, misfit.hint)
 
 
 def _place(node: Node, cause: Cause) -> Place:

@@ -80,8 +80,8 @@ def join_path(path: str, key: str | int) -> str:
 def describe(value: object) -> str:
     """A value or node as an error names it: what was found.
 
-    >>> describe("6"), describe(5.0), describe(True), describe([1, 2])
-    ('the text "6"', 'the real number 5.0', 'true', 'the list [1, 2]')
+    >>> describe("6"), describe(5.0), describe(True), describe([1, "a"])
+    ('the text "6"', 'the real number 5.0', 'true', 'the list [1, "a"]')
     """
     match value:
         case Scalar():
@@ -92,18 +92,30 @@ def describe(value: object) -> str:
             return _short(value)
         case int():
             digits = int(value.bit_length() * 0.30103) + 1
-            return str(value) if digits <= 18 else f"a whole number of about {digits} digits"
+            return str(value) if digits <= 19 else f"a whole number of about {digits} digits"
         case float():
-            return f"the real number {_short(value)}"
+            return f"the real number {value}"
         case str():
             return f"the text {_short(value)}"
-        case list() | tuple():
-            # Nested lists may share their parts (aliases): only what is shown is ever written out.
-            inner = [_short(item) for item in value[:9]]
-            shown = ", ".join(inner)
-            fits = len(value) < 9 and None not in inner and len(shown) <= 40
-            return f"the list [{shown}]" if fits else f"a list of {len(value)}"
         case Sequence():
-            return describe([item.value if isinstance(item, Scalar) else item for item in value.items])
-        case _:
-            return "a mapping"
+            return "a list"
+        case list() | tuple():
+            shown = ", ".join(_short(item) for item in value[:20])
+            return f"the list [{shown}]" if len(value) <= 20 and len(shown) <= 40 else "a list"
+    return "a mapping"
+
+
+def _short(value: object) -> str:
+    """A value inside a list, as YAML writes it; what is nested is only hinted at."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return str(value) if isinstance(value, float) or value.bit_length() < 64 else "…"
+        case str():
+            return f'"{value}"' if len(value) <= 40 else f'"{value[:37]}…"'
+        case list() | tuple():
+            return "[…]"
+    return "{…}"

@@ -8,8 +8,7 @@ from builder.component import to_plain
 from builder.elaborate import Elaborated
 from builder.shapes import TensorType
 from builder.source import Mapping, Node, Scalar, Sequence
-from builder.spec import Item, ModelSpec
-from builder.spec_reader import LANGUAGE_VERSION
+from builder.spec import LANGUAGE_VERSION, Item, ModelSpec
 
 
 def resolve(spec: ModelSpec, elaborated: Elaborated) -> dict[str, Any]:

@@ -6,106 +6,86 @@ deep nesting, and the limits must hold before anything is expanded. Source: YAML
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
-from builder.errors import Place, SpecError, SpecErrors
+from builder.errors import Place, Report, SpecErrors
+from builder.nodes import HOLE, Document, Mapping, Node, Plain, Scalar, Sequence, describe, join_path
+from builder.syntax import explain, invisible
+
+__all__ = [
+    "MAX_BYTES",
+    "MAX_DEPTH",
+    "MAX_NODES",
+    "Document",
+    "Mapping",
+    "Node",
+    "Plain",
+    "Scalar",
+    "Sequence",
+    "describe",
+    "read_bytes",
+    "read_file",
+    "read_text",
+    "resolve",
+]
 
 MAX_BYTES: Final = 1 << 20
 MAX_DEPTH: Final = 64
 MAX_NODES: Final = 100_000
 MAX_DIGITS: Final = 300
-HOLE: Final = "???"
 
-Plain = None | bool | int | float | str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Scalar:
-    """A single value. ``quoted`` values are always text."""
-
-    value: Plain
-    text: str
-    quoted: bool
-    place: Place
-
-    @property
-    def is_hole(self) -> bool:
-        """Whether a starter left this place to be filled."""
-        return not self.quoted and self.text == HOLE
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Sequence:
-    """A list of values."""
-
-    items: tuple[Node, ...]
-    place: Place
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Mapping:
-    """Keys and values in the file's order; ``keys`` holds each key's own place."""
-
-    entries: dict[str | int, Node]
-    keys: dict[str | int, Place]
-    place: Place
-
-    def get(self, key: str) -> Node | None:
-        """The value at ``key``, or none."""
-        return self.entries.get(key)
-
-
-Node = Scalar | Sequence | Mapping
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Document:
-    """A file that was read: its root, its text and the holes a starter left in it."""
-
-    file: str
-    text: str
-    root: Node
-    holes: tuple[Place, ...] = field(default=())
+if (
+    not yaml.__with_libyaml__
+):  # the pure Python scanner is a hundred times slower, and words its errors otherwise
+    raise ImportError(
+        "gradspec reads YAML with libyaml, and this PyYAML was built without it. "
+        "Install its wheel: pip install --force-reinstall --only-binary :all: pyyaml"
+    )
 
 
 def read_file(path: Path) -> Document:
-    """Reads a spec from a regular file.
+    """Reads a spec from a regular file; never waits for a pipe or a device.
 
     Raises ``SpecErrors`` if it is no regular file, too large, no UTF-8 or no YAML, and ``OSError`` if it
     cannot be opened at all.
     """
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode):
-        raise _refusal(str(path), f"expected a file, found {_kind(status.st_mode)}")
-    with path.open("rb") as stream:
-        data = stream.read(MAX_BYTES + 1)
+    # Opened first and looked at through the descriptor: between a look and an opening a file may change.
+    flags = (
+        os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
+    )
+    descriptor = os.open(path, flags)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            raise _refusal(str(path), f"expected a file, found {_kind(mode)}")
+        with open(descriptor, "rb", closefd=False) as stream:
+            data = stream.read(MAX_BYTES + 1)
+    finally:
+        os.close(descriptor)
     return read_bytes(data, str(path))
 
 
 def read_bytes(data: bytes, file: str) -> Document:
     """Reads a spec from bytes, as ``read_file`` does."""
     if len(data) > MAX_BYTES:
-        raise _refusal(
-            file, f"the file is larger than {MAX_BYTES >> 20} MiB", "A spec is a page or two of text."
-        )
+        raise _too_large(file)
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise _refusal(file, "expected UTF-8 text, found UTF-16", "Save the file as UTF-8.")
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        column = error.start - data.rfind(b"\n", 0, error.start)
         raise _refusal(
             file,
             f"expected UTF-8 text, found the byte 0x{data[error.start]:02x}",
             "Save the file as UTF-8.",
-            line=line,
-            column=column,
+            after=data[: error.start].decode("utf-8").removeprefix("\ufeff"),
         ) from None
     return read_text(text, file)
 
@@ -115,29 +95,26 @@ def read_text(text: str, file: str = "<text>") -> Document:
 
     Raises ``SpecErrors``: a syntax error ends the reading, everything else is reported together.
     """
+    text = text.removeprefix("\ufeff")
     if len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
-        raise _refusal(
-            file, f"the file is larger than {MAX_BYTES >> 20} MiB", "A spec is a page or two of text."
-        )
-    for line, content in enumerate(text.split("\n"), 1):
-        found = _UNPRINTABLE.search(content)
-        if found:
-            raise _refusal(
-                file,
-                f"expected text, found the control character U+{ord(found.group()):04X}",
-                "Write it as an escape inside double quotes, or remove it.",
-                line=line,
-                column=found.start() + 1,
-            )
-    composer = _Composer(text, file)
-    root = composer.document()
-    if composer.errors:
-        raise SpecErrors(sorted(composer.errors, key=lambda e: (e.line, e.column)))
-    return Document(file, text, root, tuple(composer.holes))
+        raise _too_large(file)
+    if found := _UNPRINTABLE.search(text):
+        problem, hint = invisible(found.group())
+        raise _refusal(file, problem, hint, after=text[: found.start()])
+    readable = _HOLE.sub(_STAND_IN, text)
+    _survey(readable, file)
+    return _Composer(text, readable, file).document()
 
 
-# YAML 1.2's c-printable, without what Python cannot have decoded.
-_UNPRINTABLE = re.compile("[^\t\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# YAML 1.2's c-printable, without what libyaml or an editor counts as the end of a line and others do not
+# (U+0085, U+2028, U+2029), without a byte order mark inside, and without U+10FFFF, which stands in below.
+_UNPRINTABLE = re.compile(
+    "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010fffe]"
+)
+# libyaml takes each `?` in flow style for the sign of a key, so that `{kernel_size: ???}` would be no YAML: it
+# gets another text of the same width, and the values get their question marks back.
+_STAND_IN: Final = "\U0010ffff" * len(HOLE)
+_HOLE = re.compile(r"\?\?\?(?<![^\s\[{,]\?\?\?)(?![^\s\]},:])")
 _NULL = re.compile(r"(?:null|Null|NULL|~|)\Z")
 _BOOL = re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z")
 _INT = re.compile(r"[-+]?[0-9]+\Z")
@@ -147,8 +124,8 @@ _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\
 _INF = re.compile(r"[-+]?\.(?:inf|Inf|INF)\Z")
 _NAN = re.compile(r"\.(?:nan|NaN|NAN)\Z")
 _QUOTED: Final = ("'", '"', "|", ">")
-_TAG = "tag:yaml.org,2002:"
-_CORE_TAGS: Final = ("null", "bool", "int", "float", "str", "seq", "map")
+_TAG: Final = "tag:yaml.org,2002:"
+_SCALAR_TAGS: Final = frozenset(("null", "bool", "int", "float", "str"))
 
 
 def resolve(text: str) -> Plain:
@@ -157,6 +134,8 @@ def resolve(text: str) -> Plain:
     >>> [resolve(t) for t in ("on", "true", "1e-3", "010", "0x1F", "~")]
     ['on', True, 0.001, 10, 31, None]
     """
+    if text[:1] not in "+-.0123456789nNtTfF~":  # the empty text passes too
+        return text
     if _NULL.match(text):
         return None
     if _BOOL.match(text):
@@ -177,204 +156,241 @@ def resolve(text: str) -> Plain:
     return text
 
 
+def _survey(text: str, file: str) -> None:
+    """Holds a text to the limits before any node is made; an alias counts for all that it expands to."""
+    nodes = 0
+    extents: dict[str, tuple[int, int]] = {}  # of each anchor: nodes, and levels of collections
+    opened: list[tuple[str | None, int]] = []  # anchors, and the nodes counted before
+    reach = [0]  # the deepest level inside each open collection, expanded
+    try:
+        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+            kind = type(event)
+            if kind is yaml.ScalarEvent:
+                nodes += 1
+                if event.anchor is not None:
+                    extents[event.anchor] = 1, 0
+            elif kind is yaml.SequenceStartEvent or kind is yaml.MappingStartEvent:
+                opened.append((event.anchor, nodes))
+                reach.append(len(opened))
+                nodes += 1
+            elif kind is yaml.SequenceEndEvent or kind is yaml.MappingEndEvent:
+                anchor, before = opened.pop()
+                deepest = reach.pop()
+                reach[-1] = max(reach[-1], deepest)
+                if anchor is not None:
+                    extents[anchor] = nodes - before, deepest - len(opened)
+            elif kind is yaml.AliasEvent:
+                inside, levels = extents.get(event.anchor, (1, 0))  # the composer reports an unknown one
+                nodes += inside
+                reach[-1] = max(reach[-1], len(opened) + levels)
+            elif kind is yaml.DocumentEndEvent:
+                return
+            if nodes > MAX_NODES:
+                problem = (
+                    f"expected at most {MAX_NODES:,} values, found more; an alias counts for all it repeats"
+                )
+                raise _refusal(file, problem, at=event)
+            if reach[-1] > MAX_DEPTH:
+                raise _refusal(file, f"expected at most {MAX_DEPTH} levels of nesting, found more", at=event)
+    except yaml.YAMLError:
+        return  # the composer meets it again, and reports it together with what is wrong before it
+
+
 class _Composer:
-    """Makes nodes from events, counting every alias for what it expands to."""
+    """Makes nodes from events. Depth and number are bounded before."""
 
-    def __init__(self, text: str, file: str) -> None:
-        self.file = file
-        self.errors: list[SpecError] = []
-        self.holes: list[Place] = []
-        self._events: Iterator[Any] = yaml.parse(text, Loader=yaml.CSafeLoader)
-        self._anchors: dict[str, tuple[Node, int] | None] = {}
-        self._nodes = 0
+    def __init__(self, text: str, readable: str, file: str) -> None:
+        self._text = text
+        self._file = file
+        self._report = Report()
+        self._holes: list[Place] = []
+        self._events: Iterator[Any] = yaml.parse(readable, Loader=yaml.CSafeLoader)
+        self._anchors: dict[str, Node | None] = {}
 
-    def document(self) -> Node:
+    def document(self) -> Document:
         try:
-            next(self._events)  # the stream starts
-            start = next(self._events)
-            if isinstance(start, yaml.StreamEndEvent):
-                raise _refusal(self.file, "the file is empty", "A spec starts with `input` and `layers`.")
-            root = self._node(next(self._events), (), 0)
-            next(self._events)  # the document ends
-            more = next(self._events)
-            if not isinstance(more, yaml.StreamEndEvent):
-                self._error(more, (), "expected one document, found a second", "Remove the line `---`.")
+            root = self._root()
         except yaml.YAMLError as error:
-            raise self._syntax(error) from None
+            self._report.error(*explain(error, self._text, self._file))
+            root = None
+        self._report.raise_errors()
+        assert root is not None
+        return Document(self._file, self._text, root, tuple(self._holes))
+
+    def _root(self) -> Node | None:
+        next(self._events)  # the stream starts
+        start = next(self._events)
+        if isinstance(start, yaml.StreamEndEvent):
+            place = Place(self._file, 1, 1)
+            self._report.error(
+                place, "expected YAML, found nothing", "The file is empty, or holds comments only."
+            )
+            return None
+        root = self._node(next(self._events), "")
+        next(self._events)  # the document ends
+        more = next(self._events)
+        if not isinstance(more, yaml.StreamEndEvent):
+            self._report.error(
+                self._place(more, ""), "expected one document, found a second", "Remove the line `---`."
+            )
         return root
 
-    def _node(self, event: Any, path: tuple[str | int, ...], depth: int) -> Node:
-        if depth > MAX_DEPTH:
-            raise _refusal(
-                self.file, f"nested deeper than {MAX_DEPTH} levels", **_mark(event), path=show_path(path[:4])
-            )
+    def _node(self, event: Any, path: str) -> Node:
+        place = self._place(event, path)
         if isinstance(event, yaml.AliasEvent):
-            return self._alias(event, path)
-        before = self._nodes
-        self._count(event, 1)
+            return self._alias(event.anchor, place)
         anchor: str | None = event.anchor
         if anchor is not None:
             self._anchors[anchor] = None
         node: Node
         if isinstance(event, yaml.ScalarEvent):
-            node = self._scalar(event, path)
+            node = self._scalar(event, place)
         elif isinstance(event, yaml.SequenceStartEvent):
-            node = self._sequence(event, path, depth)
+            node = self._sequence(event, place)
         else:
-            node = self._mapping(event, path, depth)
+            node = self._mapping(event, place)
         if anchor is not None:
-            self._anchors[anchor] = (node, self._nodes - before)
+            self._anchors[anchor] = node
         return node
 
-    def _scalar(self, event: Any, path: tuple[str | int, ...]) -> Scalar:
-        place = self._place(event, path)
-        tag = self._tag(event, path)
-        text: str = event.value
-        quoted = event.style in _QUOTED or tag == "str" or event.tag == "!"
-        value: Plain = text if quoted else resolve(text)
-        if tag in ("null", "bool", "int", "float"):
-            value = resolve(text)
-            found = {type(None): "null", bool: "bool", int: "int", float: "float", str: "str"}[type(value)]
-            if tag == "float" and found == "int":
-                value = float(text)
-            elif found != tag:
-                self._error(event, path, f"expected a value of tag `!!{tag}`, found `{text}`")
-        node = Scalar(value, text, quoted, place)
+    def _scalar(self, event: Any, place: Place) -> Scalar:
+        tag = self._tag(event, place, _SCALAR_TAGS)
+        text: str = event.value.replace(_STAND_IN, HOLE)
+        if tag is None:
+            quoted = event.style in _QUOTED or event.tag == "!"
+            node = Scalar(text if quoted else resolve(text), text, quoted, place)
+        elif tag == "str":
+            node = Scalar(text, text, True, place)
+        else:
+            node = Scalar(self._tagged(tag, text, place), text, False, place)
         if node.is_hole:
-            self.holes.append(place)
+            self._holes.append(place)
         return node
 
-    def _sequence(self, event: Any, path: tuple[str | int, ...], depth: int) -> Sequence:
-        self._tag(event, path)
-        items: list[Node] = []
-        for child in iter(self._events.__next__, None):
-            if isinstance(child, yaml.SequenceEndEvent):
-                break
-            items.append(self._node(child, (*path, len(items)), depth + 1))
-        return Sequence(tuple(items), self._place(event, path))
+    def _tagged(self, tag: str, text: str, place: Place) -> Plain:
+        value = resolve(text)
+        if tag == "float" and type(value) is int and _FLOAT.match(text):
+            return float(text)
+        if (type(value).__name__ if value is not None else "null") != tag:
+            self._report.error(
+                place, f"expected a value of the tag `!!{tag}`, found `{text}`", "Remove the tag."
+            )
+        return value
 
-    def _mapping(self, event: Any, path: tuple[str | int, ...], depth: int) -> Mapping:
-        self._tag(event, path)
+    def _sequence(self, event: Any, place: Place) -> Sequence:
+        self._tag(event, place, frozenset(("seq",)))
+        items: list[Node] = []
+        while not isinstance(child := next(self._events), yaml.SequenceEndEvent):
+            items.append(self._node(child, join_path(place.path, len(items))))
+        return Sequence(tuple(items), place)
+
+    def _mapping(self, event: Any, place: Place) -> Mapping:
+        self._tag(event, place, frozenset(("map",)))
         own: dict[str | int, Node] = {}
         keys: dict[str | int, Place] = {}
         merged: list[Mapping] = []
-        for child in iter(self._events.__next__, None):
-            if isinstance(child, yaml.MappingEndEvent):
-                break
-            key = self._key(child, path, depth)
-            value_event = next(self._events)
+        while not isinstance(child := next(self._events), yaml.MappingEndEvent):
+            key = self._key(child, place.path)
+            path = join_path(place.path, "?" if key is None else key)
+            value = self._node(next(self._events), path)
             if key is None:
-                self._node(value_event, (*path, "?"), depth + 1)
                 continue
-            name, place = key
-            value = self._node(value_event, (*path, name), depth + 1)
-            if name == "<<" and not isinstance(child, yaml.AliasEvent) and child.style not in _QUOTED:
-                merged.extend(self._merged(value_event, value, path))
-            elif name in own:
-                self._error(
-                    child,
-                    (*path, name),
-                    f"the key `{name}` stands here twice; the first is in line {keys[name].line}",
-                    "Remove one of the two.",
-                )
+            if key == "<<" and isinstance(child, yaml.ScalarEvent) and child.style not in _QUOTED:
+                merged.extend(self._merged(value, self._place(child, path)))
+            elif key in own:
+                self._twice(key, self._place(child, path), keys[key])
             else:
-                own[name], keys[name] = value, place
+                own[key], keys[key] = value, self._place(child, path)
         for source in merged:  # an own key wins, then the earlier source
-            for name, value in source.entries.items():
-                if name not in own:
-                    own[name], keys[name] = value, source.keys[name]
-        return Mapping(own, keys, self._place(event, path))
+            for key, value in source.entries.items():
+                if key not in own:
+                    own[key], keys[key] = value, source.keys[key]
+        return Mapping(own, keys, place)
 
-    def _key(self, event: Any, path: tuple[str | int, ...], depth: int) -> tuple[str | int, Place] | None:
-        node = self._node(event, (*path, getattr(event, "value", "?")), depth + 1)
-        if isinstance(node, Scalar) and isinstance(node.value, int) and not isinstance(node.value, bool):
-            return node.value, node.place
-        if isinstance(node, Scalar) and node.text:
-            return node.text, node.place
-        self._error(event, path, "expected a name as a key, found " + describe(node))
+    def _key(self, event: Any, path: str) -> str | int | None:
+        node = self._node(event, path)
+        if isinstance(node, Scalar):
+            if isinstance(node.value, int) and not isinstance(node.value, bool):
+                return node.value
+            if node.text:
+                return node.text
+        self._report.error(
+            self._place(event, path),
+            f"expected a name as a key, found {describe(node)}",
+            None
+            if isinstance(node, Scalar)
+            else "`{` opens a mapping and `[` a list; a key is a single word.",
+        )
         return None
 
-    def _merged(self, event: Any, value: Node, path: tuple[str | int, ...]) -> list[Mapping]:
+    def _twice(self, key: str | int, place: Place, first: Place) -> None:
+        hint = "Keep one of the two."
+        if first.line != place.line and place.path.rpartition(".")[0].endswith("]"):
+            hint = "Keep one of the two; if this is a new item of the list, begin it with `- `."
+        self._report.error(
+            place, f"the key `{key}` stands twice in this mapping, first in line {first.line}", hint
+        )
+
+    def _merged(self, value: Node, place: Place) -> list[Mapping]:
         sources = value.items if isinstance(value, Sequence) else (value,)
         maps = [source for source in sources if isinstance(source, Mapping)]
         if len(maps) < len(sources):
-            self._error(event, (*path, "<<"), "expected a mapping to merge, found " + describe(value))
-        self._count(event, sum(len(source.entries) for source in maps))
+            self._report.error(
+                place, f"expected a mapping to merge, found {describe(value)}", "As in `<<: *name`."
+            )
         return maps
 
-    def _alias(self, event: Any, path: tuple[str | int, ...]) -> Node:
-        place = self._place(event, path)
-        if event.anchor not in self._anchors:
-            self._error(event, path, f"`*{event.anchor}` refers to an anchor that does not stand above it")
+    def _alias(self, anchor: str, place: Place) -> Node:
+        if anchor not in self._anchors:
+            hint = f"Name the value above with `&{anchor}`, or put a text that begins with `*` in quotes."
+            self._report.error(place, f"`*{anchor}` refers to an anchor that does not stand above it", hint)
             return Scalar(None, "", True, place)
-        found = self._anchors[event.anchor]
+        found = self._anchors[anchor]
         if found is None:
-            self._error(event, path, f"the anchor `&{event.anchor}` contains itself")
+            self._report.error(place, f"the anchor `&{anchor}` contains itself", "Write the value out.")
             return Scalar(None, "", True, place)
-        node, size = found
-        self._count(event, size)
-        return node
+        return found
 
-    def _tag(self, event: Any, path: tuple[str | int, ...]) -> str | None:
+    def _tag(self, event: Any, place: Place, allowed: frozenset[str]) -> str | None:
         tag: str | None = event.tag
         if tag is None or tag == "!":
             return None
-        if tag.startswith(_TAG) and tag[len(_TAG) :] in _CORE_TAGS:
-            return tag[len(_TAG) :]
-        self._error(event, path, f"the tag `{tag}` is not part of the language", "Remove the tag.")
+        name = tag.removeprefix(_TAG)
+        if name in allowed and name != tag:
+            return name
+        shown = tag if name == tag else f"!!{name}"
+        self._report.error(
+            place,
+            f"the tag `{shown}` means nothing here",
+            "Remove it, or put a text that begins with `!` in quotes.",
+        )
         return None
 
-    def _count(self, event: Any, nodes: int) -> None:
-        self._nodes += nodes
-        if self._nodes > MAX_NODES:
-            raise _refusal(
-                self.file,
-                f"more than {MAX_NODES:,} values, aliases counted for what they expand to",
-                **_mark(event),
-            )
-
-    def _place(self, event: Any, path: tuple[str | int, ...]) -> Place:
+    def _place(self, event: Any, path: str) -> Place:
         mark = event.start_mark
-        return Place(self.file, mark.line + 1, mark.column + 1, show_path(path))
-
-    def _error(self, event: Any, path: tuple[str | int, ...], problem: str, hint: str | None = None) -> None:
-        self.errors.append(
-            SpecError(self.file, **_mark(event), path=show_path(path), problem=problem, hint=hint)
-        )
-
-    def _syntax(self, error: yaml.YAMLError) -> SpecErrors:
-        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-        problem = getattr(error, "problem", None) or str(error)
-        line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
-        hint = _syntax_hint(problem)
-        failure = SpecError(self.file, line, column, "", f"this is not YAML: {problem}", hint)
-        return SpecErrors([*self.errors, failure])
-
-
-def _syntax_hint(problem: str) -> str | None:
-    if "did not find expected ',' or '}'" in problem:
-        return "A `{` is not closed, or a comma is missing; a value that holds a comma needs quotes."
-    if "did not find expected ',' or ']'" in problem:
-        return "A `[` is not closed, or a comma is missing."
-    if "cannot start any token" in problem:
-        return "YAML indents with spaces, never tabs; a value that begins with @, ` or % needs quotes."
-    if "mapping values are not allowed" in problem:
-        return "There is a `:` too many in this line, or the line above is indented otherwise."
-    if "could not find expected ':'" in problem:
-        return "A key needs a `:` and a space after it."
-    if "did not find expected" in problem:
-        return "Items of one list or mapping must start in the same column."
-    return None
-
-
-def _mark(event: Any) -> dict[str, int]:
-    return {"line": event.start_mark.line + 1, "column": event.start_mark.column + 1}
+        return Place(self._file, mark.line + 1, mark.column + 1, path)
 
 
 def _refusal(
-    file: str, problem: str, hint: str | None = None, *, line: int = 1, column: int = 1, path: str = ""
+    file: str, problem: str, hint: str | None = None, *, after: str = "", at: Any = None
 ) -> SpecErrors:
-    return SpecErrors([SpecError(file, line, column, path, problem, hint)])
+    """One error that ends the reading: behind the text ``after``, at the event ``at``, or at the start."""
+    report = Report()
+    if at is not None:
+        line, column = at.start_mark.line + 1, at.start_mark.column + 1
+    else:
+        ends = list(re.finditer(r"\r\n?|\n", after))
+        line, column = len(ends) + 1, len(after) - (ends[-1].end() if ends else 0) + 1
+    report.error(Place(file, line, column), problem, hint)
+    return SpecErrors(report.errors)
+
+
+def _too_large(file: str) -> SpecErrors:
+    return _refusal(
+        file,
+        f"expected at most {MAX_BYTES >> 20} MiB, found a larger file",
+        "A spec is a page or two of text.",
+    )
 
 
 def _kind(mode: int) -> str:
@@ -385,39 +401,3 @@ def _kind(mode: int) -> str:
     if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
         return "a device"
     return "something else"
-
-
-def show_path(path: tuple[str | int, ...]) -> str:
-    """A path as a user reads it.
-
-    >>> show_path(("layers", 3, "Conv2d", "kernel_size"))
-    'layers[3].Conv2d.kernel_size'
-    """
-    parts = [f"[{p}]" if isinstance(p, int) else f".{p[:80]}" for p in path]
-    return "".join(parts).removeprefix(".")
-
-
-def describe(value: object) -> str:
-    """A value or node as an error names it: what was found.
-
-    >>> describe("6"), describe(5.0), describe(True), describe([1, 2])
-    ('the text "6"', 'the real number 5.0', 'true', 'the list [1, 2]')
-    """
-    if isinstance(value, Scalar):
-        value = value.value
-    if value is None:
-        return "nothing"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return f"{value}" if abs(value) < 10**18 else f"a number of {len(str(abs(value)))} digits"
-    if isinstance(value, float):
-        return f"the real number {value}"
-    if isinstance(value, str):
-        return f'the text "{value}"' if len(value) <= 40 else f'the text "{value[:37]}…"'
-    if isinstance(value, Sequence):
-        return "a list"
-    if isinstance(value, list | tuple):
-        shown = ", ".join(str(v) for v in value)
-        return f"the list [{shown}]" if len(shown) <= 40 else "a list"
-    return "a mapping"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from builder.dataset import Data
 from builder.errors import Place, SpecError
@@ -11,6 +12,8 @@ from builder.graph import Graph
 from builder.shapes import TensorType
 from builder.source import Document, Mapping, Node
 from builder.training.section import Train
+
+LANGUAGE_VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,10 +14,9 @@ from builder.errors import Cause, Place, Report, did_you_mean
 from builder.names import check_name
 from builder.shapes import TensorType
 from builder.source import Document, Mapping, Node, Scalar, Sequence, describe
-from builder.spec import Block, Item, ModelSpec
+from builder.spec import LANGUAGE_VERSION, Block, Item, ModelSpec
 from builder.training.section import Train
 
-LANGUAGE_VERSION: Final = 1
 KEYS: Final = (
     "gradspec", "name", "input", "inputs", "constants", "blocks", "layers", "outputs", "expect", "init",
     "data", "train",

@@ -58,12 +58,12 @@ class Affine(Transform):
     def fit(self, x: Tensor | None, span: Range | None) -> tuple[Tensor, Tensor]:
         """Scale and shift, one per channel or one for all (float64, on the CPU).
 
-        ``x`` is the training part as it arrives, or none where ``fits`` is false; ``span`` its declared range.
+        ``x`` is the training part as it arrives, or none where ``fits`` is false; ``span`` its range.
         """
 
     @abstractmethod
     def range_after(self, span: Range | None) -> Range | None:
-        """The declared range after it, for the one before; raises ``Cause`` if it needs one that is not there."""
+        """The declared range after it, for the one before; raises ``Cause`` if it needs one and has none."""
 
 
 transforms: Final[Catalogue[Transform]] = Catalogue(

@@ -32,7 +32,7 @@ CONVERT: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One tensor of a file: its type as safetensors calls it (``F32``), its shape, and where its bytes are."""
+    """One tensor of a file: its type in safetensors' words (``F32``), its shape, where its bytes are."""
 
     dtype: str
     shape: Shape

@@ -95,12 +95,16 @@ def verdict(spec: ModelSpec) -> render.Line:
 def shapes_lines(graph: Graph) -> list[render.Line]:
     """The table of a graph, and its totals."""
     rows: list[tuple[str, ...]] = []
+    digits = len(str(len(graph.layers)))
     for number, layer in enumerate(graph.layers, 1):
-        how = f"weights of {layer.shared_with}" if layer.shared_with else layer.how
-        rows.append((str(number), layer.name, str(layer.output_type), f"{layer.parameters:,}", how))
+        owner = graph.by_name[layer.shared_with] if layer.shared_with else layer
+        how = f"weights of {owner.name}" if owner is not layer and owner.parameters else layer.how
+        rows.append(
+            (f"{number:>{digits}} {layer.name}", str(layer.output_type), f"{layer.parameters:,}", how)
+        )
     arrives = ", ".join(f"{name} {type_}" for name, type_ in graph.inputs.items())
     shown: list[render.Line] = [(("dim", f"{graph.name}: {arrives}"),)]
-    shown += render.table(("#", "layer", "output", "parameters", "how"), rows, right="rllr")
+    shown += render.table((f"{'#':>{digits}} layer", "output", "parameters", "how"), rows, right="llr")
     totals = (
         ("parameters", f"{graph.parameters:,}", f"{memory(4 * graph.parameters)} as float32"),
         ("multiply-adds", f"{graph.multiply_adds:,}", "for one example"),

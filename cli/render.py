@@ -94,31 +94,44 @@ def table(
 ) -> Iterator[Line]:
     """A table within the width. ``right`` has an ``r`` for each column that stands to the right.
 
-    The last column is broken at spaces where it would run over the edge.
+    A last cell that would run over the edge is broken after its semicolons, else at spaces; where there is no
+    room for even that, it goes below its row.
     """
     body = [[plain(cell) for cell in row] for row in rows]
     every = [list(head), *body, *([list(foot)] if foot else [])]
     widths = [max(columns(row[i]) for row in every) for i in range(len(head))]
-    align = right.ljust(len(head))
     left = sum(widths[:-1]) + 2 * (len(head) - 1)
-    room = max(24, width() - left)
+    align = right.ljust(len(head))
 
     def lines(row: Sequence[str], style: str) -> Iterator[Line]:
-        first = "  ".join(pad(c, w, right=a == "r") for c, w, a in zip(row, widths, align, strict=True))
-        if columns(first) <= width():
-            yield ((style, first),)
+        cells = [pad(c, w, right=a == "r") for c, w, a in zip(row, widths, align, strict=True)]
+        start = "".join(cell + "  " for cell in cells[:-1])
+        if left + columns(cells[-1].rstrip()) <= width():
+            yield ((style, (start + cells[-1]).rstrip()),)
             return
-        cells = "".join(pad(row[i], widths[i], right=align[i] == "r") + "  " for i in range(len(head) - 1))
-        for number, part in enumerate(textwrap.wrap(row[-1], room, break_on_hyphens=False) or [""]):
-            yield ((style, cells if number == 0 else " " * left), (style, part))
+        indent, parts = _broken(row[-1], left)
+        if indent < left:
+            yield ((style, start.rstrip()),)
+        for number, part in enumerate(parts):
+            yield ((style, (start if number == 0 and indent == left else " " * indent) + part),)
 
     yield from lines(head, "title")
     for row in body:
         yield from lines(row, "")
     if foot:
-        rule = sum(widths[:-1]) + 2 * (len(head) - 1) + min(widths[-1], room)
-        yield (("dim", "─" * min(rule, width())),)
+        yield (("dim", "─" * min(left + widths[-1], width())),)
         yield from lines(foot, "place")
+
+
+def _broken(cell: str, left: int) -> tuple[int, list[str]]:
+    """A long last cell in lines, and where these start: in their column, or further left if they must."""
+    parts = cell.split(";  ")
+    if max(map(columns, parts)) <= width() - left:
+        return left, parts
+    indent = left if width() - left >= 32 and len(parts) == 1 else min(left, 6)
+    if indent < left and columns(cell) <= width() - indent:
+        return indent, [cell]
+    return indent, [line for part in parts for line in textwrap.wrap(part, width() - indent)]
 
 
 def problems(failure: SpecErrors) -> list[Line]:

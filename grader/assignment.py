@@ -14,7 +14,7 @@ from typing import Final
 from builder.component import Reader, place_of
 from builder.dataset import Data
 from builder.errors import Cause, Place, Report, did_you_mean
-from builder.source import Document, Mapping, Node, Scalar, Sequence, describe, read_file
+from builder.source import Mapping, Node, Scalar, Sequence, describe, read_file
 from builder.training.section import Train
 from grader.check import Allow, Check, Role, checks
 from grader.terms import Head, Reveal, Terms, Visibility
@@ -72,9 +72,10 @@ class Assignment:
         return self.file.parent
 
 
-def read_assignment(path: Path) -> Assignment:
+def read_assignment(path: Path, *, released: bool = False) -> Assignment:
     """Reads an assignment from a file.
 
+    A ``released`` one is a student's: reference and data may be missing, for they never leave the instructor.
     Raises ``SpecErrors`` with everything that is wrong, and ``OSError`` if the file cannot be read.
     """
     report = Report()
@@ -90,7 +91,7 @@ def read_assignment(path: Path) -> Assignment:
         )
         report.raise_errors()
     assert isinstance(root, Mapping)
-    found = _AssignmentReader(path, document, root, report).read()
+    found = _AssignmentReader(path, root, report, released).read()
     report.raise_errors()
     assert found is not None, "an assignment without errors has all its parts"
     return found
@@ -99,20 +100,20 @@ def read_assignment(path: Path) -> Assignment:
 class _AssignmentReader:
     """Reads the parts of one assignment and holds them against each other."""
 
-    def __init__(self, path: Path, document: Document, root: Mapping, report: Report) -> None:
+    def __init__(self, path: Path, root: Mapping, report: Report, released: bool) -> None:
         self.path = path
         self.root = root
         self.report = report
         self.reader = Reader(report, {})
-        self.document = document
+        self.released = released
 
     def read(self) -> Assignment | None:
-        own = {key: node for key, node in self.root.entries.items() if key != "checks"}
+        own: dict[str | int, Node] = {key: node for key, node in self.root.entries.items() if key != "checks"}
         head = self.reader.component(Head, Mapping(own, self.root.keys, self.root.place), self.root.place)
         planned = self._checks(self.root.get("checks"))
         if head is None:
             return None
-        if head.reference is not None:
+        if head.reference is not None and not self.released:
             for role, name in head.reference.names.items():
                 self._file(name, self._inner("reference", role))
         for key in ("starter", "instructions"):
@@ -154,7 +155,7 @@ class _AssignmentReader:
 
     def _data(self, data: Data | None) -> None:
         node = self.root.get("data")
-        if data is None or node is None:
+        if data is None or node is None or self.released:
             return
         try:
             data.describe(self.path.parent)
@@ -193,8 +194,10 @@ class _AssignmentReader:
             self.report.error(item.place, f"expected a check, found {describe(item)}")
             return None
         kind = self._kind(item)
-        entries = {"passing" if k == _PASS else k: v for k, v in item.entries.items() if k in _TERMS}
-        keys = {"passing" if k == _PASS else k: p for k, p in item.keys.items()}
+        entries: dict[str | int, Node] = {
+            "passing" if k == _PASS else k: v for k, v in item.entries.items() if k in _TERMS
+        }
+        keys: dict[str | int, Place] = {"passing" if k == _PASS else k: p for k, p in item.keys.items()}
         terms = self.reader.component(Terms, Mapping(entries, keys, item.place), item.place)
         if kind is None:
             return None
@@ -237,6 +240,8 @@ class _AssignmentReader:
                     f"`{one.name}` reads the student's {role}, and `submission` names no such file",
                     f"Add `{role}: …` to `submission`.",
                 )
+        if self.released:
+            return
         if one.check.needs_reference and head.reference is None:
             self.report.error(one.place, f"`{one.name}` is judged against a reference, and there is none")
         if one.check.needs_examples and "data" not in self.root.entries:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from numpy.typing import NDArray
 
 from builder.component import Catalogue, Component
+from builder.dataset import Target
 from grader.outcome import Outcome
 from grader.outline import Outline
 
@@ -68,12 +69,15 @@ class Examples:
     """The assignment's unseen examples: only ``inputs`` may be given to a worker.
 
     ``inputs``: float32, N×C×H×W (or N×features), before the final `Rescale` and `Standardize`; ``labels``: N
-    whole numbers (or reals, for a regression); ``classes`` are the labels' names.
+    whole numbers, or reals, as ``target`` says. ``affine`` names those final steps, and ``preprocessing`` is
+    what they come to, in JSON; none if they must be fitted: then it comes with the student's weights.
     """
 
     inputs: Array
     labels: Array
-    classes: tuple[str, ...] = ()
+    target: Target
+    affine: tuple[str, ...] = ()
+    preprocessing: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -75,6 +76,10 @@ class Server:
             if not self._ready:
                 told = os.pread(self._errors, LOG_SHOWN, 0).decode(errors="replace").strip()[-2000:]
                 raise RunError("the grader's workers cannot start", told or None)
+
+    def kill(self) -> None:
+        """Ends the server and, with it, every worker at once."""
+        self._process.kill()
 
     def fork(self, request: dict[str, object], channel: int, log: int, pipe: int) -> None:
         """Asks for a worker that serves ``channel``."""
@@ -185,8 +190,7 @@ class Session:
         names: Mapping[Role, str],
         limits: Limits,
     ) -> None:
-        self._make = lambda: Worker(server, checks, folder, names, limits)
-        self._limits = limits
+        self._make: Callable[[], Worker] = partial(Worker, server, checks, folder, names, limits)
         self._worker: Worker | None = None
         self._broken: Broken | None = None
         self._losses = 0

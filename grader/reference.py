@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from builder.errors import DataError, RunError
 from grader.assignment import Assignment
@@ -11,7 +10,7 @@ from grader.check import Examples, Findings, Question, Subject, Task
 from grader.checks.valid import outline_of
 from grader.limits import Limits
 from grader.marking import Asked, Marker
-from grader.outcome import Broken, Failed, Passed
+from grader.outcome import Broken, Failed, Outcome, Passed
 from grader.result import shown
 
 
@@ -46,9 +45,11 @@ def _found(name: str, index: int, marker: Marker, subject: Subject, asked: Asked
     task = check.prepare(marker.question, subject)
     if task is None:
         return Findings()
-    answer: Findings | Outcome = task if not isinstance(task, Task) else Findings()
-    if isinstance(task, Task):
-        answer = marker.limits.refuse(subject.outline, task) or asked.ask(index, task)
+    answer: Findings | Outcome = (
+        marker.limits.refuse(subject.outline, task) or asked.ask(index, task)
+        if isinstance(task, Task)
+        else task
+    )
     if isinstance(answer, Findings):
         return answer
     expected, found, hint = shown(answer)
@@ -85,13 +86,19 @@ def load_examples(assignment: Assignment) -> Examples | None:
     data = assignment.data
     if data is None or not any(one.check.needs_examples for one in assignment.checks):
         return None
-    from builder.runtime.data import load_arrays
+    from builder.runtime.data import Preprocessing, load_arrays
 
-    folder = Path(assignment.folder)
-    info = data.describe(folder)
-    own = data.source.describe(folder).test_examples > 0
-    part = "test" if own or (data.split is not None and data.split.test) else None
+    folder = assignment.folder
+    source = data.source.describe(folder)
+    part = "test" if source.test_examples or (data.split is not None and data.split.test) else None
     inputs, labels = load_arrays(data, folder, part)
     if not len(inputs):
         raise DataError("the assignment's data has no example to judge on")
-    return Examples(inputs, labels, info.target.names)
+    fits = any(step.fits for step in data.affine)
+    return Examples(
+        inputs,
+        labels,
+        source.target,
+        affine=tuple(type(step).__name__ for step in data.affine),
+        preprocessing=None if fits else Preprocessing.fit(data, source).to_json(),
+    )

@@ -96,9 +96,10 @@ class Submission:
         state = self.graph.state
         return self._arrays("weights", FLOAT64 * sum(count(shape) for shape in state.values()), state)
 
-    def fitted(self) -> dict[str, str]:
-        """What the weights file carries beside its arrays: what `Standardize` learned, in JSON."""
-        return self._header("weights").metadata
+    @property
+    def preprocessing(self) -> str | None:
+        """What the weights file carries beside its arrays: what `Standardize` learned, in JSON, or none."""
+        return self._header("weights").metadata.get("preprocessing")
 
     def arrays(self, role: Role) -> dict[str, Array]:
         """The arrays of any safetensors file."""
@@ -124,14 +125,16 @@ class Submission:
     def _open(self, name: str) -> int:
         """A descriptor of the file, each part of its path opened beneath the one before, never a link."""
         *folders, last = Path(name).parts
-        opened = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        opened = -1
         try:
+            opened = os.open(self.folder, _FLAGS | os.O_DIRECTORY)
             for part, flags in [*((folder, os.O_DIRECTORY) for folder in folders), (last, 0)]:
                 below = os.open(part, _FLAGS | flags, dir_fd=opened)
                 os.close(opened)
                 opened = below
         except OSError as error:
-            os.close(opened)
+            if opened >= 0:
+                os.close(opened)
             raise _refusal(name, error) from None
         return opened
 

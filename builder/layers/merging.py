@@ -62,7 +62,7 @@ class Add(Merging):
         Accepted("{of: [a, b]}", on=((4, 3, 3), (4, 1, 1))),
     )
     rejects = (
-        Rejected("[body]", "expected a list of at least two names, found the list [body]"),
+        Rejected("[body]", 'expected a list of at least two names, found the list ["body"]'),
         Rejected("body", 'expected a list of at least two names, found the text "body"'),
         Rejected("[1, 2]", "expected a list of at least two names, found the list [1, 2]"),
         Rejected("{alpha: 2}", "`Add` has no field `alpha`"),
@@ -136,7 +136,7 @@ class Concat(Merging):
         Accepted("{of: [a, b], dim: 2}", on=((4, 3), (4, 5))),
     )
     rejects = (
-        Rejected("{of: [a]}", "expected a list of at least two names, found the list [a]"),
+        Rejected("{of: [a]}", 'expected a list of at least two names, found the list ["a"]'),
         Rejected("{axis: 1}", "`Concat` has no field `axis`"),
         Rejected(
             "{dim: 0}",

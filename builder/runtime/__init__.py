@@ -1,0 +1,9 @@
+"""What needs torch: building, training, evaluating and exporting a spec's network."""
+
+from builder.runtime.evaluate import evaluate, predict
+from builder.runtime.export import Proof, export
+from builder.runtime.module import Network, build
+from builder.runtime.run import Run, load_run
+from builder.runtime.train import train
+
+__all__ = ["Network", "Proof", "Run", "build", "evaluate", "export", "load_run", "predict", "train"]

@@ -76,7 +76,7 @@ class Preprocessing:
         """N×C×H×W as the source gives it, after the steps that run once."""
         if not self.geometry:
             return x
-        return torch.cat([self._geometry(part) for part in x.split(_CHUNK)])
+        return torch.cat([self._geometry(part) for part in torch.split(x, _CHUNK)])
 
     def _geometry(self, x: Tensor) -> Tensor:
         for step in self.geometry:
@@ -135,7 +135,7 @@ class Part:
 
     def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """All examples in order, in pieces of at most ``size``."""
-        yield from zip(self.x.split(size), self.y.split(size), strict=True)
+        yield from zip(torch.split(self.x, size), torch.split(self.y, size), strict=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -172,7 +172,7 @@ class Splits:
         count = len(self.train)
         order = torch.randperm(count, generator=generator) if self.shuffle else torch.arange(count)
         x = self.train.x if self._raw is None else self._raw
-        for cut in order.to(x.device).split(self._cuts()):
+        for cut in torch.split(order.to(x.device), self._cuts()):
             batch = x.index_select(0, cut)
             if self._raw is not None:
                 for step in self.augmentations:
@@ -181,7 +181,7 @@ class Splits:
             yield batch, self.train.y.index_select(0, cut)
 
     def _cuts(self) -> list[int]:
-        """The batches' sizes. A last batch of one joins the one before: BatchNorm cannot normalise one value."""
+        """Their sizes. A last batch of one joins the one before: BatchNorm cannot normalise one value."""
         whole, rest = divmod(len(self.train), self.batch_size)
         sizes = [self.batch_size] * whole + ([rest] if rest else [])
         if rest == 1 and whole:
@@ -218,7 +218,7 @@ def load_splits(data: Data, folder: Path, *, seed: int = 0, device: torch.device
 def load_arrays(data: Data, folder: Path, part: str | None = None) -> tuple[NDArray[Any], NDArray[Any]]:
     """Examples after geometry, before the affine step, and their targets: what a grader hands to a network.
 
-    ``part`` is ``train``, ``validation`` or ``test``; none means all examples, the source's own test part last.
+    ``part`` is ``train``, ``validation`` or ``test``; none: all examples, the source's own test part last.
     Raises ``DataError``.
     """
     source, _ = _described(data, folder)
@@ -228,7 +228,9 @@ def load_arrays(data: Data, folder: Path, part: str | None = None) -> tuple[NDAr
     else:
         parts = _parts(data, source, examples)
         if part not in parts:
-            raise DataError(f"the data has no part `{part}`", f"It has {', '.join(f'`{name}`' for name in parts)}.")
+            raise DataError(
+                f"the data has no part `{part}`", f"It has {', '.join(f'`{name}`' for name in parts)}."
+            )
         chosen = [parts[part]]
     x = np.concatenate([_tensors(data.geometry, one)[0].numpy() for one in chosen])
     return x, np.concatenate([one.y for one in chosen])

@@ -1,8 +1,8 @@
 """ONNX, proved: the file is written only if onnxruntime gives what torch gives.
 
-The graph is the network alone. What ``data.preprocess`` fitted (``Rescale``, ``Standardize``) is not in it: as in
-the weights file, it travels as JSON in the metadata, under ``preprocessing``. Source: torch.onnx.export with
-``dynamo=True``.
+The graph is the network alone. What ``data.preprocess`` fitted (``Rescale``, ``Standardize``) is not in it:
+as in the weights file, it travels as JSON in the metadata, under ``preprocessing``. Source:
+torch.onnx.export with ``dynamo=True``.
 """
 
 from __future__ import annotations
@@ -10,12 +10,10 @@ from __future__ import annotations
 import copy
 import json
 import logging
-import os
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +27,7 @@ from torch.export import Dim
 from builder.errors import ExportError
 from builder.runtime.files import write_atomically
 from builder.runtime.module import Network, inputs_of, outputs_of
+from builder.runtime.run import Run, metadata_of
 from builder.shapes import TensorType
 
 BATCHES: Final = (1, 5)
@@ -51,19 +50,21 @@ class Proof:
     opset: int
 
 
-def export(network: Network, path: Path, metadata: Mapping[str, str] | None = None) -> Proof:
-    """Writes ``network`` to ``path`` as one ONNX file with its weights inside, and proves that it is equal.
+def export(what: Run | Network, path: Path) -> Proof:
+    """Writes a network to ``path`` as one ONNX file with its weights inside, and proves that it is equal.
 
-    Inputs and outputs have the spec's names and a free batch axis called ``batch``; the network is exported in
-    float32 as it predicts (``eval``), and is itself left as it is. The file's metadata holds ``gradspec`` (the
-    version), ``proof`` and whatever ``metadata`` gives. Raises ``ExportError``, and leaves no file, if torch
-    cannot export the network, or if onnxruntime gives other values on random inputs.
+    Inputs and outputs have the spec's names and a free batch axis called ``batch``; the network is exported
+    in float32 as it predicts (``eval``), and is itself left as it is. The file's metadata holds
+    ``gradspec`` (the version) and ``proof``; of a run also ``preprocessing`` and ``classes``. Raises
+    ``ExportError``, and leaves no file, if torch cannot export the network, or if onnxruntime gives other
+    values on random inputs.
     """
+    network = what if isinstance(what, Network) else what.module
     still = copy.deepcopy(network).cpu().eval()
     model = _translated(still)
     proof = prove(still, model)
-    entries = {"gradspec": version("gradspec"), **(metadata or {}), "proof": json.dumps(asdict(proof))}
-    onnx.helper.set_model_props(model, entries)
+    said = metadata_of(None if isinstance(what, Network) else what.preprocessing)
+    onnx.helper.set_model_props(model, said | {"proof": json.dumps(asdict(proof))})
     write_atomically(path, lambda temporary: temporary.write_bytes(model.SerializeToString()))
     return proof
 

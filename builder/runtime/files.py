@@ -16,7 +16,7 @@ from builder.weights import check_weights
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Lets ``write`` fill a file beside ``path``, then moves it there: whoever reads sees the old or the new."""
+    """Lets ``write`` fill a file beside ``path``, then moves it there: readers see the old or the new."""
     temporary = path.with_name(f".{path.name}.part")
     try:
         write(temporary)
@@ -40,8 +40,8 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
 def load_weights(module: nn.Module, path: Path, state: dict[str, Shape]) -> dict[str, str]:
     """Loads a weights file into ``module``, whose graph's state is ``state``; returns the file's metadata.
 
-    Raises ``WeightsError``, before any value is read, for a file that does not hold exactly those tensors. What
-    the values are, even not-a-number, is not judged.
+    Raises ``WeightsError``, before any value is read, for a file that does not hold exactly those tensors.
+    What the values are, even not-a-number, is not judged.
     """
     header = check_weights(path, state)
     module.load_state_dict(load_file(path))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, NamedTuple, final
+from typing import Any, Final, NamedTuple, final
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,8 @@ from builder.errors import RunError
 from builder.graph import Graph, GraphLayer
 from builder.shapes import Shape, TensorType
 from builder.spec import ModelSpec
+
+AT_ONCE: Final = 1 << 26  # bytes of activations in one pass without gradients; more is not faster
 
 
 @final
@@ -49,6 +51,7 @@ class Network(nn.Module):
             if use.shared_with is None:
                 _put(self, use.name, made[use.name])
         self._types = dict(graph.inputs)
+        self._at_once = max(1, AT_ONCE // max(1, graph.activation_bytes))
         self._names = tuple(graph.inputs)
         self._outputs = tuple(graph.outputs)
         self._segments, self._results = _plan(graph, made)
@@ -94,8 +97,9 @@ def build(spec: ModelSpec, seed: int | None = None) -> Network:
     """The spec's network with its initial weights, in training mode, float32 on the CPU.
 
     ``seed`` is ``train.seed`` unless given, and 0 without one. The weights are, bit for bit, those of
-    ``torch.manual_seed(seed)`` and the same layers written by hand in file order; then each layer's ``init``
-    is applied, in file order too. Sets torch's global seed. Raises ``RunError`` for a spec with places to fill.
+    ``torch.manual_seed(seed)`` and the same layers written by hand in file order; then each layer's
+    ``init`` is applied, in file order too. Sets torch's global seed. Raises ``RunError`` for a spec with
+    places to fill.
     """
     graph = complete_graph(spec)
     if seed is None:
@@ -139,6 +143,11 @@ def outputs_of(network: Network) -> tuple[str, ...]:
     return network._outputs
 
 
+def examples_at_once(network: Network) -> int:
+    """How many examples one forward pass without gradients should hold."""
+    return network._at_once
+
+
 def listing(module: nn.Module) -> dict[str, Shape]:
     """Every key of the module's ``state_dict()`` and its shape, in order; equals its graph's ``state``."""
     return {key: tuple(tensor.shape) for key, tensor in module.state_dict().items()}
@@ -172,7 +181,7 @@ def _plan(graph: Graph, made: dict[str, nn.Module]) -> tuple[tuple[Segment, ...]
     readers = Counter(name for use in graph.layers for name in use.inputs) + Counter(graph.outputs.values())
     runs: list[list[GraphLayer]] = []
     for use in graph.layers:
-        before = runs[-1][-1].name if runs else None
+        before = runs[-1][-1].name if runs else ""
         if use.inputs == (before,) and readers[before] == 1 and before not in graph.outputs.values():
             runs[-1].append(use)
         else:

@@ -1,10 +1,10 @@
-# ruff: noqa: N801  (initialisers are named as in torch.nn.init)
 """The initialisers of ``torch.nn.init``, under their own names with the trailing underscore."""
 
 from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, final
 
 from pydantic import model_validator
@@ -29,7 +29,7 @@ class Initializer(Component):
     ``axes`` are the numbers of axes that a parameter may have; none: any.
     """
 
-    refused = {"generator": "The seed is said once, in `train: {seed: …}`."}
+    refused: ClassVar[Mapping[str, str]] = {"generator": "The seed is said once, in `train: {seed: …}`."}
     axes: ClassVar[tuple[int, float]] = (0, math.inf)
     draws: ClassVar[bool] = True
 
@@ -38,14 +38,16 @@ class Initializer(Component):
         """Raises ``Cause`` if a parameter of this shape cannot be initialised so; without torch."""
         least, most = self.axes
         if not least <= len(shape) <= most:
-            wanted = f"{least} or more" if most == math.inf else f"{least}" if least == most else f"{least} to {most}"
+            wanted = f"{least}" if least == most else f"{least} to {most}"
+            wanted = f"{least} or more" if most == math.inf else wanted
             raise Cause(
-                f"`{type(self).__name__}` needs a parameter of {wanted} axes, and this has the shape {list(shape)}",
+                f"`{type(self).__name__}` needs a parameter of {wanted} axes, "
+                f"and this has shape {list(shape)}",
                 "For a bias, use `zeros_`, `normal_` or `uniform_`." if len(shape) == 1 else None,
             )
         self.check_shape(shape)
 
-    def check_shape(self, shape: Shape) -> None:  # noqa: B027  (most ask only for the number of axes)
+    def check_shape(self, shape: Shape) -> None:
         """Raises ``Cause`` if the sizes do not fit."""
 
     @final
@@ -73,7 +75,9 @@ class xavier_uniform_(Initializer):
     accepts = (Accepted("", on=((8, 4),)), Accepted("{gain: 5/3}", on=((8, 4, 3, 3),)))
     rejects = (
         Rejected(
-            "", "`xavier_uniform_` needs a parameter of 2 or more axes, and this has the shape [8]", on=((8,),)
+            "",
+            "`xavier_uniform_` needs a parameter of 2 or more axes, and this has shape [8]",
+            on=((8,),),
         ),
         Rejected("{generator: 1}", "`xavier_uniform_` does not take `generator` here"),
     )
@@ -92,7 +96,9 @@ class xavier_normal_(Initializer):
     axes: ClassVar[tuple[int, float]] = (2, math.inf)
     accepts = (Accepted("", on=((8, 4),)), Accepted("2", on=((8, 4, 3, 3),)))
     rejects = (
-        Rejected("", "`xavier_normal_` needs a parameter of 2 or more axes, and this has the shape [8]", on=((8,),)),
+        Rejected(
+            "", "`xavier_normal_` needs a parameter of 2 or more axes, and this has shape [8]", on=((8,),)
+        ),
     )
 
     gain: NonNegative = 1.0
@@ -115,7 +121,9 @@ class kaiming_uniform_(Initializer):
     rejects = (
         Rejected("{mode: fan_avg}", 'expected `fan_in` or `fan_out`, found the text "fan_avg"'),
         Rejected(
-            "", "`kaiming_uniform_` needs a parameter of 2 or more axes, and this has the shape [8]", on=((8,),)
+            "",
+            "`kaiming_uniform_` needs a parameter of 2 or more axes, and this has shape [8]",
+            on=((8,),),
         ),
     )
 
@@ -133,10 +141,15 @@ class kaiming_normal_(Initializer):
 
     main: ClassVar[str | None] = "nonlinearity"
     axes: ClassVar[tuple[int, float]] = (2, math.inf)
-    accepts = (Accepted("{nonlinearity: relu}", on=((8, 4, 3, 3),)), Accepted("{mode: fan_out}", on=((8, 4),)))
+    accepts = (
+        Accepted("{nonlinearity: relu}", on=((8, 4, 3, 3),)),
+        Accepted("{mode: fan_out}", on=((8, 4),)),
+    )
     rejects = (
         Rejected(
-            "", "`kaiming_normal_` needs a parameter of 2 or more axes, and this has the shape [8]", on=((8,),)
+            "",
+            "`kaiming_normal_` needs a parameter of 2 or more axes, and this has shape [8]",
+            on=((8,),),
         ),
     )
 
@@ -153,7 +166,11 @@ class normal_(Initializer):
     """Normal of ``mean`` and deviation ``std``. Source: torch.nn.init.normal_."""
 
     main: ClassVar[str | None] = "std"
-    accepts = (Accepted("", on=((8,),)), Accepted("{std: 0.02}", on=((8, 4),)), Accepted("0.02", on=((3, 4),)))
+    accepts = (
+        Accepted("", on=((8,),)),
+        Accepted("{std: 0.02}", on=((8, 4),)),
+        Accepted("0.02", on=((3, 4),)),
+    )
     rejects = (Rejected("{std: -1}", "expected a real number of at least 0, found -1"),)
 
     mean: Real = 0.0
@@ -203,7 +220,8 @@ class trunc_normal_(Initializer):
         _expect_order(self.a, self.b)
         if self.mean < self.a - 2 * self.std or self.mean > self.b + 2 * self.std:
             raise Cause(
-                f"`mean` is {self.mean:g}, more than two deviations outside [{self.a:g}, {self.b:g}]", field="mean"
+                f"`mean` is {self.mean:g}, more than two deviations outside [{self.a:g}, {self.b:g}]",
+                field="mean",
             )
         return self
 
@@ -258,7 +276,9 @@ class eye_(Initializer):
     draws: ClassVar[bool] = False
     accepts = (Accepted("", on=((8, 4),)),)
     rejects = (
-        Rejected("", "`eye_` needs a parameter of 2 axes, and this has the shape [8, 4, 3, 3]", on=((8, 4, 3, 3),)),
+        Rejected(
+            "", "`eye_` needs a parameter of 2 axes, and this has shape [8, 4, 3, 3]", on=((8, 4, 3, 3),)
+        ),
     )
 
     def fill(self, init: Any, tensor: Tensor, arguments: dict[str, Any]) -> Tensor:
@@ -274,7 +294,7 @@ class dirac_(Initializer):
     draws: ClassVar[bool] = False
     accepts = (Accepted("", on=((8, 4, 3, 3),)), Accepted("2", on=((8, 2, 3),)))
     rejects = (
-        Rejected("", "`dirac_` needs a parameter of 3 to 5 axes, and this has the shape [8, 4]", on=((8, 4),)),
+        Rejected("", "`dirac_` needs a parameter of 3 to 5 axes, and this has shape [8, 4]", on=((8, 4),)),
         Rejected("3", "`groups` is 3, which does not divide the 8 output channels", on=((8, 4, 3, 3),)),
     )
 
@@ -283,7 +303,8 @@ class dirac_(Initializer):
     def check_shape(self, shape: Shape) -> None:
         if shape[0] % self.groups:
             raise Cause(
-                f"`groups` is {self.groups}, which does not divide the {shape[0]} output channels", field="groups"
+                f"`groups` is {self.groups}, which does not divide the {shape[0]} output channels",
+                field="groups",
             )
 
     def fill(self, init: Any, tensor: Tensor, arguments: dict[str, Any]) -> Tensor:
@@ -298,7 +319,7 @@ class orthogonal_(Initializer):
     axes: ClassVar[tuple[int, float]] = (2, math.inf)
     accepts = (Accepted("", on=((8, 4),)), Accepted("{gain: 2}", on=((8, 4, 3, 3),)))
     rejects = (
-        Rejected("", "`orthogonal_` needs a parameter of 2 or more axes, and this has the shape [8]", on=((8,),)),
+        Rejected("", "`orthogonal_` needs a parameter of 2 or more axes, and this has shape [8]", on=((8,),)),
     )
 
     gain: Real = 1.0
@@ -316,7 +337,7 @@ class sparse_(Initializer):
     accepts = (Accepted("0.1", on=((8, 4),)), Accepted("{sparsity: 0.5, std: 0.1}", on=((8, 4),)))
     rejects = (
         Rejected("", "`sparse_` needs `sparsity`"),
-        Rejected("0.1", "`sparse_` needs a parameter of 2 axes, and this has the shape [8]", on=((8,),)),
+        Rejected("0.1", "`sparse_` needs a parameter of 2 axes, and this has shape [8]", on=((8,),)),
     )
 
     sparsity: Probability

@@ -78,7 +78,9 @@ def _expect_classes(loss: Loss, output: TensorType, target: Target, weight: tupl
 def _expect_reals(loss: Loss, output: TensorType, target: Target) -> None:
     name = type(loss).__name__
     if target.classes is not None:
-        raise Cause(f"the data's target is {target}, and `{name}` needs real numbers", "Use `CrossEntropyLoss`.")
+        raise Cause(
+            f"the data's target is {target}, and `{name}` needs real numbers", "Use `CrossEntropyLoss`."
+        )
     if output.shape != target.shape:
         raise Cause(f"the data's target is {TensorType(target.shape)}, and the output is {output}")
 
@@ -105,7 +107,9 @@ class CrossEntropyLoss(Loss):
         Rejected("{label_smoothing: 1.5}", "expected a real number from 0 to 1, found the real number 1.5"),
         Rejected("{reduction: none}", 'expected `mean` or `sum`, found the text "none"'),
         Rejected("{size_average: true}", "`CrossEntropyLoss` does not take `size_average` here"),
-        Rejected("{weight: [1, -1]}", "expected a list of real numbers of at least 0, found the list [1, -1]"),
+        Rejected(
+            "{weight: [1, -1]}", "expected a list of real numbers of at least 0, found the list [1, -1]"
+        ),
     )
 
     weight: Weights | None = None

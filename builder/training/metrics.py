@@ -1,4 +1,3 @@
-# ruff: noqa: N801  (metrics are written in lower case in a spec, and a class is named as it is written)
 """Metrics: figures of a network on whole parts of the data, computed from all predictions at once."""
 
 from __future__ import annotations
@@ -30,12 +29,14 @@ class Metric(Component):
         """Raises ``Cause`` if it says nothing of such targets; without torch."""
         name = type(self).__name__
         if self.reads == "classes" and target.classes is None:
-            raise Cause(f"the data's target is real numbers, and `{name}` needs classes", "Use `mae` or `rmse`.")
+            raise Cause(
+                f"the data's target is real numbers, and `{name}` needs classes", "Use `mae` or `rmse`."
+            )
         if self.reads == "reals" and target.classes is not None:
             raise Cause(f"the data's target is {target}, and `{name}` needs real numbers", "Use `accuracy`.")
         self.check_width(output, target)
 
-    def check_width(self, output: TensorType, target: Target) -> None:  # noqa: B027  (most need no width)
+    def check_width(self, output: TensorType, target: Target) -> None:
         """Raises ``Cause`` if the output has too few values."""
 
     @abstractmethod
@@ -161,7 +162,8 @@ def _errors(output: NDArray[Any], target: NDArray[Any]) -> NDArray[Any]:
     """Output minus target in float64, one row per example."""
     import numpy as np
 
-    return (output.astype(np.float64) - target.reshape(output.shape)).reshape(len(output), -1)
+    wide: NDArray[Any] = output.astype(np.float64) - target.reshape(output.shape)
+    return wide.reshape(len(output), -1)
 
 
 @final

@@ -67,7 +67,9 @@ class Optimizer(Component):
         """The torch optimiser of these parameters, fused where torch can. Imports torch inside."""
         weights = list(params)
         arguments = {name: getattr(self, name) for name in type(self).model_fields}
-        if self.has_fused and all(w.is_floating_point() and w.device.type in ("cpu", "cuda") for w in weights):
+        if self.has_fused and all(
+            w.is_floating_point() and w.device.type in ("cpu", "cuda") for w in weights
+        ):
             arguments["fused"] = True
         return self.make(weights, arguments)
 
@@ -127,7 +129,8 @@ class Adam(Optimizer):
     )
     rejects = (
         Rejected(
-            "{betas: 0.9}", "expected a list of two real numbers, each at least 0 and below 1, found the real number 0.9"
+            "{betas: 0.9}",
+            "expected a list of two real numbers, each at least 0 and below 1, found the real number 0.9",
         ),
         Rejected('{lr: "1e-3"}', 'expected a real number of at least 0, found the text "1e-3"'),
         Rejected("{learning_rate: 0.1}", "`Adam` has no field `learning_rate`"),
@@ -156,7 +159,10 @@ class AdamW(Optimizer):
     has_fused = True
     accepts = (Accepted("{lr: 1e-3, weight_decay: 1e-2}"), Accepted("3e-4"))
     rejects = (
-        Rejected("{betas: [0.9, 1]}", "expected a list of two real numbers, each at least 0 and below 1, found the list [0.9, 1]"),
+        Rejected(
+            "{betas: [0.9, 1]}",
+            "expected a list of two real numbers, each at least 0 and below 1, found the list [0.9, 1]",
+        ),
         Rejected("{maximize: true}", "`AdamW` does not take `maximize` here"),
     )
 

@@ -43,7 +43,7 @@ class Scheduler(Component):
     ) -> LRScheduler:
         """Calls the torch class of the same name."""
 
-    def check(self, optimizer: Optimizer, epochs: int) -> None:  # noqa: B027  (most fit every optimiser)
+    def check(self, optimizer: Optimizer, epochs: int) -> None:
         """Raises ``Cause`` if it cannot go with this optimiser, or with so many epochs."""
 
 
@@ -168,7 +168,11 @@ class LinearLR(Scheduler):
     """
 
     main: ClassVar[str | None] = "total_iters"
-    accepts = (Accepted("5"), Accepted("{start_factor: 0.1, total_iters: 3}"), Accepted("{start_factor: 1/3}"))
+    accepts = (
+        Accepted("5"),
+        Accepted("{start_factor: 0.1, total_iters: 3}"),
+        Accepted("{start_factor: 1/3}"),
+    )
     rejects = (
         Rejected("{start_factor: 0}", "expected a real number above 0, found 0"),
         Rejected("{end_factor: 1.5}", "expected a real number from 0 to 1, found the real number 1.5"),
@@ -211,7 +215,9 @@ class OneCycleLR(Scheduler):
     rejects = (
         Rejected("{pct_start: 0.3}", "`OneCycleLR` needs `max_lr`"),
         Rejected("{max_lr: 0.1, total_steps: 100}", "`OneCycleLR` does not take `total_steps` here"),
-        Rejected("{max_lr: 0.1, anneal_strategy: cosine}", 'expected `cos` or `linear`, found the text "cosine"'),
+        Rejected(
+            "{max_lr: 0.1, anneal_strategy: cosine}", 'expected `cos` or `linear`, found the text "cosine"'
+        ),
     )
 
     max_lr: Positive
@@ -252,10 +258,14 @@ class ReduceLROnPlateau(Scheduler):
     own: ClassVar[frozenset[str]] = frozenset({"monitor"})
     accepts = (
         Accepted(""),
-        Accepted("{monitor: train_loss, factor: 0.5, patience: 2, threshold: 1e-3, cooldown: 1, min_lr: 1e-6}"),
+        Accepted(
+            "{monitor: train_loss, factor: 0.5, patience: 2, threshold: 1e-3, cooldown: 1, min_lr: 1e-6}"
+        ),
     )
     rejects = (
-        Rejected("{factor: 1.0}", "expected a real number of at least 0 and below 1, found the real number 1.0"),
+        Rejected(
+            "{factor: 1.0}", "expected a real number of at least 0 and below 1, found the real number 1.0"
+        ),
         Rejected("{mode: lower}", 'expected `min` or `max`, found the text "lower"'),
     )
 

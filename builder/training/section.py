@@ -50,27 +50,34 @@ class Train(Component):
     """
 
     label: ClassVar[str | None] = "train"
-    later: ClassVar[frozenset[str]] = frozenset({"truncate", "carry_state", "adversarial_training", "constraint"})
+    later: ClassVar[frozenset[str]] = frozenset(
+        {"truncate", "carry_state", "adversarial_training", "constraint"}
+    )
     accepts = (
         Accepted("{loss: CrossEntropyLoss, optimizer: {Adam: {lr: 1e-3}}, epochs: 10}"),
         Accepted(
             "{loss: CrossEntropyLoss, optimizer: AdamW, scheduler: {OneCycleLR: {max_lr: 1e-2}}, epochs: 3, "
-            "metrics: [accuracy], clip_grad_norm: 1.0, early_stopping: {monitor: validation_accuracy, patience: 3}, "
+            "metrics: [accuracy], clip_grad_norm: 1.0, "
+            "early_stopping: {monitor: validation_accuracy, patience: 3}, "
             "precision: bfloat16, device: cpu, seed: 1, threads: 2}"
         ),
     )
     rejects = (
         Rejected("{optimizer: Adam, epochs: 1}", "`train` needs `loss`"),
-        Rejected("{loss: MSELoss, optimizer: Adam, epochs: 0}", "expected a whole number of at least 1, found 0"),
+        Rejected(
+            "{loss: MSELoss, optimizer: Adam, epochs: 0}", "expected a whole number of at least 1, found 0"
+        ),
         Rejected(
             "{loss: CrossEntropyLoss, optimizer: Adam, epochs: 1, truncate: 35}",
             "the field `truncate` of `train` is not available yet",
         ),
         Rejected(
-            "{loss: MSELoss, optimizer: Adam, epochs: 1, metrics: [mae, mae]}", "the metric `mae` stands here twice"
+            "{loss: MSELoss, optimizer: Adam, epochs: 1, metrics: [mae, mae]}",
+            "the metric `mae` stands here twice",
         ),
         Rejected(
-            "{loss: MSELoss, optimizer: Adam, epochs: 1, early_stopping: {monitor: validation_mae, patience: 1}}",
+            "{loss: MSELoss, optimizer: Adam, epochs: 1, early_stopping: "
+            "{monitor: validation_mae, patience: 1}}",
             "there is nothing called `validation_mae` to monitor",
         ),
         Rejected(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final, Literal, final
+from typing import TYPE_CHECKING, ClassVar, Final, Self, final
+
+from pydantic import model_validator
 
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
+from builder.fields import Count
 from builder.shapes import TensorType
 from builder.transform import Geometry, expect_image
 
@@ -29,7 +32,16 @@ class Grayscale(Geometry):
         Rejected("", "`Grayscale` needs 1 or 3 channels, and 4 arrive", on=((4, 8, 8),)),
     )
 
-    num_output_channels: Literal[1, 3] = 1
+    num_output_channels: Count = 1
+
+    @model_validator(mode="after")
+    def _one_or_three(self) -> Self:
+        if self.num_output_channels not in (1, 3):
+            raise Cause(
+                f"`num_output_channels` is 1 or 3, found {self.num_output_channels}",
+                field="num_output_channels",
+            )
+        return self
 
     def rule(self, arrives: TensorType) -> TensorType:
         channels, height, width = expect_image(arrives, "Grayscale")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, final
 
 from pydantic import PlainValidator, WithJsonSchema
@@ -35,7 +36,12 @@ Degrees = Annotated[
     float | tuple[float, float],
     PlainValidator(_degrees),
     WithJsonSchema(
-        {"anyOf": [_NUMBER | {"minimum": 0}, {"type": "array", "items": _NUMBER, "minItems": 2, "maxItems": 2}]}
+        {
+            "anyOf": [
+                _NUMBER | {"minimum": 0},
+                {"type": "array", "items": _NUMBER, "minItems": 2, "maxItems": 2},
+            ]
+        }
     ),
 ]
 
@@ -49,7 +55,7 @@ class RandomRotation(Augmentation):
     """
 
     main: ClassVar[str | None] = "degrees"
-    refused = {
+    refused: ClassVar[Mapping[str, str]] = {
         "expand": "The images of a batch have one size.",
         "center": "Images turn about their centre.",
     }
@@ -60,7 +66,10 @@ class RandomRotation(Augmentation):
     rejects = (
         Rejected("", "`RandomRotation` needs `degrees`"),
         Rejected("-10", "expected a real number of at least 0, or a rising list of two, found -10"),
-        Rejected("[10, -10]", "expected a real number of at least 0, or a rising list of two, found the list [10, -10]"),
+        Rejected(
+            "[10, -10]",
+            "expected a real number of at least 0, or a rising list of two, found the list [10, -10]",
+        ),
         Rejected("{degrees: 10, expand: true}", "`RandomRotation` does not take `expand` here"),
     )
 

@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 class Rescale(Affine):
     """Maps the source's own range to ``range``, whatever a batch holds; for images [0, 1] to [−1, 1], say.
 
-    The source's range is declared (bytes, [0, 1]), not measured: the same pixel always becomes the same number.
+    The source's range is declared (bytes, [0, 1]), not measured: a pixel always becomes the same number.
     """
 
     main: ClassVar[str | None] = "range"
     fits: ClassVar[bool] = False
-    accepts = (Accepted("[-1, 1]", on=((1, 8, 8),)), Accepted("{range: [0, 255]}", on=((3, 8, 8),)), Accepted(""))
+    accepts = (
+        Accepted("[-1, 1]", on=((1, 8, 8),)),
+        Accepted("{range: [0, 255]}", on=((3, 8, 8),)),
+        Accepted(""),
+    )
     rejects = (
         Rejected("2", "expected a list of two real numbers, found 2"),
         Rejected("[1, -1]", "the range [1, -1] does not rise"),
@@ -48,7 +52,8 @@ class Rescale(Affine):
     def range_after(self, span: Range | None) -> Range | None:
         if span is None:
             raise Cause(
-                "`Rescale` needs a source with a declared range", "Use `Standardize`, or write the source's `range`."
+                "`Rescale` needs a source with a declared range",
+                "Use `Standardize`, or write the source's `range`.",
             )
         return self.range[0], self.range[1]
 

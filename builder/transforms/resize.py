@@ -21,8 +21,8 @@ class Resize(Geometry):
     """Resizes images to ``size``: [height, width], or one number for the shorter side.
 
     With one number the longer side keeps the ratio, rounded down; ``max_size`` bounds it. What ``bicubic``
-    throws outside [0, 1] is clamped, as for bytes. Source: torchvision.transforms.v2.Resize, which on tensors is
-    torch.nn.functional.interpolate with align_corners false.
+    throws outside [0, 1] is clamped, as for bytes. Source: torchvision.transforms.v2.Resize, which on tensors
+    is torch.nn.functional.interpolate with align_corners false.
     """
 
     main: ClassVar[str | None] = "size"
@@ -76,7 +76,5 @@ class Resize(Geometry):
         goal = self._goal(x.shape[-2], x.shape[-1])
         if self.interpolation in ("nearest", "nearest-exact"):
             return interpolate(x, goal, mode=self.interpolation)
-        resized = interpolate(
-            x, goal, mode=self.interpolation, align_corners=False, antialias=self.antialias
-        )
+        resized = interpolate(x, goal, mode=self.interpolation, align_corners=False, antialias=self.antialias)
         return resized.clamp(0, 1) if self.interpolation == "bicubic" else resized

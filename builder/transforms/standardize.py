@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Standardize(Affine):
     """Mean 0 and deviation 1 over the training part: per channel of images, per feature of tables.
 
-    The deviation is the population's; what never varies is only shifted. Source: scikit-learn's StandardScaler;
-    for images torchvision.transforms.v2.Normalize with the training part's own mean and std.
+    The deviation is the population's; what never varies is only shifted. Source: scikit-learn's
+    StandardScaler; for images torchvision.transforms.v2.Normalize with the training part's mean and std.
     """
 
     fits: ClassVar[bool] = True

@@ -1,0 +1,79 @@
+"""What a run tells whoever watches it: typed events, nothing printed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from builder.runtime.export import Proof
+from builder.runtime.run import Figures
+
+
+@dataclass(frozen=True, slots=True)
+class EpochStarted:
+    """Epoch ``epoch`` of ``epochs`` (from 1) begins; it has ``batches`` batches."""
+
+    epoch: int
+    epochs: int
+    batches: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchDone:
+    """A batch was trained on.
+
+    Nothing is read from the device unless ``loss`` is asked for, which waits for it: ask a few times a
+    second.
+    """
+
+    epoch: int
+    batch: int
+    batches: int
+    total: Tensor
+    weight: int
+
+    def loss(self) -> float:
+        """The mean training loss of this epoch so far; to be asked while the event is handled."""
+        return float(self.total) / self.weight
+
+
+@dataclass(frozen=True, slots=True)
+class EpochDone:
+    """An epoch is over; ``figures`` is its line of ``metrics.jsonl``."""
+
+    epoch: int
+    epochs: int
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointSaved:
+    """The run can go on from the end of this epoch."""
+
+    epoch: int
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedEarly:
+    """``monitor`` did not become better for ``patience`` epochs; the weights of ``best_epoch`` are kept."""
+
+    epoch: int
+    best_epoch: int
+    monitor: str
+    patience: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """The ONNX file is written, and proved equal to the network."""
+
+    path: Path
+    proof: Proof
+
+
+Event = EpochStarted | BatchDone | EpochDone | CheckpointSaved | StoppedEarly | Exported
+Watch = Callable[[Event], None]

@@ -1,0 +1,203 @@
+"""A run's folder: what is in it, how it is read back, and what may change between a run and its resuming."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+import yaml
+
+from builder.errors import RunError, SpecErrors, WeightsError
+from builder.load import loads
+from builder.runtime.data import Preprocessing
+from builder.runtime.files import load_weights, write_atomically, write_json, write_tensors
+from builder.runtime.module import Network, build
+from builder.spec import ModelSpec
+
+SPEC: Final = "spec.yaml"
+WEIGHTS: Final = "weights.safetensors"
+ONNX: Final = "model.onnx"
+METRICS: Final = "metrics.jsonl"
+SUMMARY: Final = "summary.json"
+CHECKPOINT: Final = "checkpoint"
+ENVIRONMENT: Final = "environment.json"
+
+Figures = dict[str, float | None]  # an epoch's line of metrics.jsonl
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """A trained network and what its folder holds.
+
+    ``module`` is in ``eval`` mode, with the run's weights. ``metrics`` has one dict per epoch, as in
+    ``metrics.jsonl``; ``summary`` says how it ended, and how good the weights are on the test part.
+    """
+
+    folder: Path
+    spec: ModelSpec
+    module: Network
+    preprocessing: Preprocessing
+    metrics: tuple[Figures, ...]
+    summary: dict[str, Any]
+
+    @property
+    def weights(self) -> Path:
+        """The weights file."""
+        return self.folder / WEIGHTS
+
+    @property
+    def onnx(self) -> Path:
+        """The ONNX file; not there if the network could not be exported."""
+        return self.folder / ONNX
+
+
+def load_run(folder: Path | str) -> Run:
+    """Reads a run's folder back, the network on the CPU in ``eval`` mode.
+
+    If the data that the spec names is not there any more, the run is loaded without its ``data`` and
+    ``train``: it predicts, but cannot be evaluated. Raises ``WeightsError`` for weights that do not fit the
+    spec, and ``RunError`` for a folder that is no finished run.
+    """
+    folder = Path(folder)
+    spec = _read_spec(folder)
+    if not (folder / WEIGHTS).exists():
+        raise RunError(f"`{folder}` has no `{WEIGHTS}`: the run is not finished.", "Go on with `--resume`.")
+    module = build(spec)
+    metadata = load_weights(module, folder / WEIGHTS, spec.graph.state)
+    module.eval()
+    if "preprocessing" not in metadata:
+        raise WeightsError(
+            f"`{WEIGHTS}` does not say in its metadata what its preprocessing found.",
+            "Use the file that the run wrote: others drop the metadata.",
+        )
+    preprocessing = Preprocessing.from_json(metadata["preprocessing"])
+    try:
+        lines = (folder / METRICS).read_text(encoding="utf-8").splitlines()
+        metrics = tuple(json.loads(line) for line in lines)
+        summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"`{folder}` is no finished run: {error}.", "Go on with `--resume`.") from None
+    return Run(folder, spec, module, preprocessing, metrics, summary)
+
+
+def save_weights(network: Network, path: Path, preprocessing: Preprocessing | None = None) -> None:
+    """Writes exactly the keys of ``state_dict()``; the metadata says what preprocessing found."""
+    write_tensors(path, network.state_dict(), metadata_of(preprocessing))
+
+
+def metadata_of(preprocessing: Preprocessing | None) -> dict[str, str]:
+    """What weights and ONNX files say of themselves: ``gradspec``, ``preprocessing``, ``classes``."""
+    said = {"gradspec": version("gradspec")}
+    if preprocessing is not None:
+        said["preprocessing"] = preprocessing.to_json()
+        said["classes"] = json.dumps(preprocessing.classes)
+    return said
+
+
+def open_folder(out: Path, spec: ModelSpec, resume: bool) -> None:
+    """Makes the folder of a new run, or checks that ``out`` holds the same run, to be resumed.
+
+    ``train.epochs`` may have changed, nothing else. Raises ``RunError`` otherwise, for a folder that is not
+    empty, and for nothing to resume.
+    """
+    if not resume:
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise RunError(
+                f"`{out}` is not empty.", "Choose another folder, or go on with the run there: `--resume`."
+            )
+        out.mkdir(parents=True, exist_ok=True)
+        write_spec(out, spec)
+        return
+    try:
+        text = (out / SPEC).read_text(encoding="utf-8")
+        before = yaml.safe_load(text)
+    except (OSError, yaml.YAMLError, RecursionError):
+        raise RunError(
+            f"There is no run to resume in `{out}`.", "Leave `--resume` out to start one."
+        ) from None
+    changed = [path for path in _differences(before, _plain(spec)) if path != "train.epochs"]
+    if changed:
+        listed = ", ".join(f"`{path}`" for path in changed[:5])
+        raise RunError(
+            f"The run in `{out}` was started with another spec: {listed} changed.",
+            "Only `train.epochs` may change on resuming; start a new run in another folder.",
+        )
+
+
+def epochs_before(out: Path) -> int:
+    """``train.epochs`` of the run in ``out`` when it was last started."""
+    return int(yaml.safe_load((out / SPEC).read_text(encoding="utf-8"))["train"]["epochs"])
+
+
+def write_spec(out: Path, spec: ModelSpec) -> None:
+    """Writes the resolved spec, every default filled in."""
+    text = yaml.safe_dump(spec.resolved(), sort_keys=False, allow_unicode=True, width=100)
+    write_atomically(out / SPEC, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def write_environment(out: Path, spec: ModelSpec, device: torch.device) -> None:
+    """Writes what the run ran on, and where its spec's paths start, seen from the run's folder."""
+    write_json(
+        out / ENVIRONMENT,
+        {
+            "gradspec": version("gradspec"),
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            **{name: version(name) for name in ("numpy", "onnx", "safetensors")},
+            "platform": platform.platform(),
+            "machine": platform.machine(),
+            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+            "threads": torch.get_num_threads(),
+            "paths_from": os.path.relpath(spec.folder, out),
+        },
+    )
+
+
+def write_metrics(out: Path, history: list[Figures]) -> None:
+    """Writes ``metrics.jsonl``, one line per epoch; a figure that is no number is ``null``."""
+    text = "".join(json.dumps(figures) + "\n" for figures in history)
+    write_atomically(out / METRICS, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def _read_spec(folder: Path) -> ModelSpec:
+    try:
+        text = (folder / SPEC).read_text(encoding="utf-8")
+        start = json.loads((folder / ENVIRONMENT).read_text(encoding="utf-8"))["paths_from"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"`{folder}` is no run's folder: {error}.") from None
+    try:
+        return loads(text, str(folder / SPEC), folder / str(start))
+    except SpecErrors as errors:
+        bare = {k: v for k, v in yaml.safe_load(text).items() if k not in ("data", "train")}
+        try:
+            return loads(yaml.safe_dump(bare, sort_keys=False), str(folder / SPEC), folder)
+        except SpecErrors:
+            raise RunError(f"The spec of the run cannot be read: {errors.errors[0]}") from None
+
+
+def _plain(spec: ModelSpec) -> Any:
+    """The resolved spec as it comes back from its file."""
+    return yaml.safe_load(yaml.safe_dump(spec.resolved()))
+
+
+def _differences(before: Any, after: Any, path: str = "") -> Iterator[str]:
+    """The paths of all values that differ."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in dict.fromkeys([*before, *after]):
+            inner = f"{path}.{key}" if path else str(key)
+            if key in before and key in after:
+                yield from _differences(before[key], after[key], inner)
+            else:
+                yield inner
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for index, (old, new) in enumerate(zip(before, after, strict=True)):
+            yield from _differences(old, new, f"{path}.{index}")
+    elif before != after:
+        yield path

@@ -1,0 +1,187 @@
+"""Training: a spec and an empty folder become a run."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from builder.errors import RunError, TrainingError
+from builder.runtime.checkpoint import load_checkpoint, save_checkpoint, unreadable
+from builder.runtime.data import load_splits
+from builder.runtime.events import CheckpointSaved, EpochDone, Exported, StoppedEarly, Watch
+from builder.runtime.export import export
+from builder.runtime.files import write_json
+from builder.runtime.loop import Loop
+from builder.runtime.measure import measure
+from builder.runtime.module import build, complete_graph
+from builder.runtime.run import (
+    CHECKPOINT,
+    SUMMARY,
+    WEIGHTS,
+    Run,
+    epochs_before,
+    open_folder,
+    save_weights,
+    write_environment,
+    write_metrics,
+    write_spec,
+)
+from builder.spec import ModelSpec
+from builder.training.section import Train
+
+
+def train(spec: ModelSpec, out: Path | str, *, resume: bool = False, watch: Watch | None = None) -> Run:
+    """Trains the spec's network and writes the run into ``out``.
+
+    ``out`` is absent or empty; with ``resume`` it holds a run of the same spec, which goes on after its last
+    whole epoch to the same bits that it would have reached undisturbed. ``train.epochs`` may then be larger,
+    unless the scheduler's course spans all epochs. ``watch`` is called with every event; what it raises ends
+    the run, which can be resumed, as after Ctrl-C.
+
+    The same spec, seed, torch and thread count give the same weights on the CPU, bit for bit. Raises
+    ``RunError`` before anything is trained if the spec cannot be; ``TrainingError`` if a loss is not finite,
+    the weights of the last good epoch being saved; ``ExportError`` at the end, after the weights are saved.
+    """
+    out = Path(out)
+    section, device = _trainable(spec)
+    open_folder(out, spec, resume)
+    with _threads(section.threads):
+        write_environment(out, spec, device)
+        loop = _loop(spec, section, device)
+        if resume:
+            _restore(loop, spec, section, out)
+        try:
+            _run(loop, out, watch)
+        except TrainingError:
+            _keep_last(loop, out)
+            raise
+        return _finish(loop, spec, out, watch)
+
+
+def _trainable(spec: ModelSpec) -> tuple[Train, torch.device]:
+    """The section ``train`` and the device. Raises ``RunError`` for a spec that cannot be trained."""
+    graph = complete_graph(spec)
+    for name in ("data", "train"):
+        if getattr(spec, name) is None:
+            raise RunError(
+                f"`{spec.file}` has no section `{name}`, so it cannot be trained.", f"Add `{name}:`."
+            )
+    assert spec.train is not None
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+        raise RunError(
+            f"The network has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs, "
+            "and the data gives one input and one target.",
+            "Build it with `builder.runtime.build` and train it with a loop of your own.",
+        )
+    wanted = spec.train.device
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise RunError("`device: cuda` is asked for, and torch finds none here.", "Write `device: auto`.")
+    if wanted == "auto":
+        wanted = "cuda" if torch.cuda.is_available() else "cpu"
+    return spec.train, torch.device(wanted)
+
+
+def _loop(spec: ModelSpec, section: Train, device: torch.device) -> Loop:
+    assert spec.data is not None
+    splits = load_splits(spec.data, spec.folder, seed=section.seed, device=device)
+    return Loop(build(spec).to(device), section, splits, device)
+
+
+def _restore(loop: Loop, spec: ModelSpec, section: Train, out: Path) -> None:
+    """Brings the loop to the last whole epoch, if there is one."""
+    before = epochs_before(out)
+    if before != section.epochs and _course(section, before) != _course(section, section.epochs):
+        raise RunError(
+            f"`train.epochs` was {before} and is {section.epochs}, and the scheduler "
+            f"`{type(section.scheduler).__name__}` spreads its course over all epochs.",
+            "Start a new run in another folder.",
+        )
+    state = load_checkpoint(out / CHECKPOINT)
+    if state is not None:
+        try:
+            loop.restore(state)
+        except (KeyError, ValueError, TypeError, RuntimeError, AttributeError) as error:
+            raise unreadable(out / CHECKPOINT, error) from error
+    if loop.epoch > section.epochs:
+        raise RunError(f"The run has {loop.epoch} epochs behind it, and `train.epochs` is {section.epochs}.")
+    write_spec(out, spec)
+    write_metrics(out, loop.history)
+
+
+def _course(section: Train, epochs: int) -> dict[str, Any]:
+    """How a scheduler would set out on so many epochs."""
+    if section.scheduler is None:
+        return {}
+    optimizer = section.optimizer.build([nn.Parameter(torch.zeros(1))])
+    return section.scheduler.build(optimizer, 10, epochs).state_dict()
+
+
+def _run(loop: Loop, out: Path, watch: Watch | None) -> None:
+    """The epochs that are left; after each, the figures and a checkpoint are on the disk."""
+    rule = loop.train.early_stopping
+    with warnings.catch_warnings():
+        # float16's first steps may be skipped while its scale is found; torch takes that for a wrong order.
+        warnings.filterwarnings("ignore", "Detected call of `lr_scheduler.step", UserWarning)
+        while loop.epoch < loop.train.epochs and not loop.exhausted:
+            figures = loop.run_epoch(watch)
+            write_metrics(out, loop.history)
+            save_checkpoint(out / CHECKPOINT, loop.epoch, loop.state())
+            if watch is not None:
+                watch(EpochDone(loop.epoch, loop.train.epochs, figures))
+                watch(CheckpointSaved(loop.epoch, out / CHECKPOINT))
+            if watch is not None and rule is not None and loop.exhausted:
+                watch(StoppedEarly(loop.epoch, loop.best.epoch, rule.monitor, rule.patience))
+
+
+def _keep_last(loop: Loop, out: Path) -> None:
+    """After a loss that is no number: saves the weights of the last good epoch, if there was one."""
+    state = load_checkpoint(out / CHECKPOINT)
+    if state is not None:
+        loop.restore(state)
+        loop.network.load_state_dict(loop.best.weights or state["network"])
+        save_weights(loop.network, out / WEIGHTS, loop.splits.preprocessing)
+
+
+def _finish(loop: Loop, spec: ModelSpec, out: Path, watch: Watch | None) -> Run:
+    """Saves the weights, says how good they are, then tries the export."""
+    if loop.best.weights:
+        loop.network.load_state_dict(loop.best.weights)
+    loop.network.eval()
+    save_weights(loop.network, out / WEIGHTS, loop.splits.preprocessing)
+    summary: dict[str, Any] = {
+        "epochs": loop.epoch,
+        "weights_of_epoch": loop.best.epoch or loop.epoch,
+        "stopped_early": loop.epoch < loop.train.epochs,
+        "seconds": round(sum(line["seconds"] or 0.0 for line in loop.history), 3),
+        "parameters": spec.graph.parameters,
+    }
+    run = Run(out, spec, loop.network, loop.splits.preprocessing, tuple(loop.history), summary)
+    if loop.splits.test is not None:
+        part = loop.splits.test
+        summary |= measure(loop.network, part.x, part.y, loop.train, "test")
+    write_json(out / SUMMARY, summary)
+    proof = export(run, run.onnx)
+    summary["onnx"] = asdict(proof)
+    write_json(out / SUMMARY, summary)
+    if watch is not None:
+        watch(Exported(run.onnx, proof))
+    return run
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """Runs with so many threads, and goes back to the caller's."""
+    before = torch.get_num_threads()
+    if count is not None:
+        torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,226 @@
+"""Which of a submission's layers stands for which of the reference's, whatever they are called.
+
+Two ways lead there. ``match`` pairs the layers that have parameters, so that both networks can be given the
+same weights: by what is wired to what, by names, or by the order in the file. ``align`` pairs layers one
+after the other with gaps, as two spellings of a word are compared (Needleman & Wunsch, 1970).
+
+The wiring is compared by colour refinement (Weisfeiler & Leman, 1968): two layers have one colour if they
+have the same type and parameters, and the same colours before and after them, as far as the network goes.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from builder.shapes import Shape
+from grader.outcome import Blocked
+from grader.outline import Outline, OutlineLayer
+
+PASSING: Final = frozenset({"Identity", "Dropout", "Dropout1d", "Dropout2d", "AlphaDropout"})
+COMMUTING: Final = frozenset({"Add", "Multiply"})
+MOST_NODES: Final = 1000  # beyond, wiring is not compared: the order in the file must do
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """The submission's layer for each of the reference's that has weights of its own."""
+
+    layers: dict[str, str]
+
+    def keys(self, reference: Outline) -> dict[str, str]:
+        """The submission's state key for each of the reference's, in the reference's order."""
+        return {
+            f"{layer.name}.{own}": f"{self.layers[layer.name]}.{own}"
+            for layer in weighted(reference)
+            for own in own_state(layer)
+        }
+
+
+def weighted(outline: Outline) -> tuple[OutlineLayer, ...]:
+    """The layers that have parameters or buffers of their own, in file order."""
+    return tuple(layer for layer in outline.layers if own_state(layer))
+
+
+def own_state(layer: OutlineLayer) -> dict[str, Shape]:
+    """A layer's parameters and buffers."""
+    return {**layer.parameters, **layer.buffers}
+
+
+def match(reference: Outline, submission: Outline) -> Matching | Blocked:
+    """The layers that get the same weights, or what stands in the way.
+
+    Layers whose wiring agrees are paired by it, whatever lies between them and in whatever order they stand.
+    Else they are paired by name, where the maps of names to shapes are equal; else the i-th with the i-th in
+    file order, where types and shapes agree pair by pair.
+    """
+    paired = _by_wiring(reference, submission)
+    if paired is not None:
+        return Matching(paired)
+    if reference.state == submission.state:  # as maps: the order does not count
+        return Matching({layer.name: layer.name for layer in weighted(reference)})
+    ours, theirs = weighted(reference), weighted(submission)
+    for one, other in zip(ours, theirs, strict=False):
+        if _kind(one) != _kind(other):
+            return Blocked(
+                other.name,
+                f"the reference's weights do not fit `{other.name}`, {_shown(other)}: its type or the shapes of "
+                "its parameters are not as required",
+            )
+    if len(ours) != len(theirs):
+        last = theirs[min(len(ours), len(theirs) - 1)].name if theirs else "layers"
+        return Blocked(
+            last,
+            f"the reference's weights do not fit: {len(ours)} layers with parameters are needed, "
+            f"and there are {len(theirs)}",
+        )
+    return Matching({one.name: other.name for one, other in zip(ours, theirs, strict=True)})
+
+
+def match_inputs(reference: Outline, submission: Outline) -> dict[str, str] | Blocked:
+    """The submission's input for each of the reference's: by name, or by order where names differ."""
+    if reference.inputs == submission.inputs:
+        return {name: name for name in reference.inputs}
+    pairs = list(zip(reference.inputs.items(), submission.inputs.items(), strict=False))
+    for (_, wanted), (name, found) in pairs:
+        if wanted != found:
+            return Blocked(name, f"the input `{name}` must be {wanted}, and it is {found}")
+    if len(reference.inputs) != len(submission.inputs):
+        return Blocked(
+            "inputs", f"{len(reference.inputs)} inputs are needed, and there are {len(submission.inputs)}"
+        )
+    return {one: other for (one, _), (other, _) in pairs}
+
+
+def align(ours: Sequence[A], theirs: Sequence[B], score: Callable[[A, B], int]) -> list[tuple[int, int]]:
+    """The pairs of places, increasing on both sides, with the largest sum of scores.
+
+    A pair whose score is 0 is no pair; a gap costs nothing. Of equally good ways, the one that pairs early.
+
+    >>> align("cpcf", "ccf", lambda a, b: int(a == b))
+    [(0, 0), (2, 1), (3, 2)]
+    """
+    best = [[0] * (len(theirs) + 1) for _ in range(len(ours) + 1)]
+    scores = [[score(a, b) for b in theirs] for a in ours]
+    for i in reversed(range(len(ours))):
+        for j in reversed(range(len(theirs))):
+            both = scores[i][j] + best[i + 1][j + 1] if scores[i][j] else 0
+            best[i][j] = max(both, best[i + 1][j], best[i][j + 1])
+    pairs: list[tuple[int, int]] = []
+    i = j = 0
+    while i < len(ours) and j < len(theirs):
+        if scores[i][j] and best[i][j] == scores[i][j] + best[i + 1][j + 1]:
+            pairs.append((i, j))
+            i, j = i + 1, j + 1
+        elif best[i][j] == best[i][j + 1]:
+            j += 1
+        else:
+            i += 1
+    return pairs
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """A layer with parameters, or one that merges; what only passes one value on is left out.
+
+    ``start`` is its colour to begin with; ``before`` the nodes that it reads.
+    """
+
+    name: str
+    start: Hashable
+    before: tuple[int, ...]
+    commutes: bool
+
+
+def _by_wiring(reference: Outline, submission: Outline) -> dict[str, str] | None:
+    """The pairing under which both networks are wired alike, or none if there is no such pairing."""
+    ours, theirs = _nodes(reference), _nodes(submission)
+    if len(ours) != len(theirs) or len(ours) > MOST_NODES:
+        return None
+    first = len(ours)
+    union = ours + [
+        _Node(node.name, node.start, tuple(first + i for i in node.before), node.commutes) for node in theirs
+    ]
+    marks: dict[int, Hashable] = {}
+    while True:
+        classes = _classes(union, marks)
+        sides = [([i for i in c if i < first], [i for i in c if i >= first]) for c in classes]
+        if any(len(left) != len(right) for left, right in sides):
+            return None
+        unsettled = next(((left, right) for left, right in sides if len(left) > 1), None)
+        if unsettled is None:
+            break
+        # Alike as far as the wiring shows: any of them will do, and the choice settles others.
+        left, right = unsettled
+        marks[left[0]] = marks[right[0]] = len(marks)
+    own = {layer.name for layer in weighted(reference)}
+    pairs = {union[left[0]].name: union[right[0]].name for left, right in sides}
+    return {name: other for name, other in pairs.items() if name in own}
+
+
+def _classes(nodes: list[_Node], marks: dict[int, Hashable]) -> list[list[int]]:
+    """The nodes by colour, refined until no colour splits."""
+    after: list[list[tuple[int, int]]] = [[] for _ in nodes]
+    for i, node in enumerate(nodes):
+        for place, j in enumerate(node.before):
+            after[j].append((i, 0 if node.commutes else place))
+    colours = _interned([(node.start, marks.get(i)) for i, node in enumerate(nodes)])
+    while True:
+        seen: list[Hashable] = []
+        for i, node in enumerate(nodes):
+            before = [colours[j] for j in node.before]
+            behind = sorted((colours[j], place) for j, place in after[i])
+            seen.append((colours[i], tuple(sorted(before) if node.commutes else before), tuple(behind)))
+        refined = _interned(seen)
+        if len(set(refined)) == len(set(colours)):
+            break
+        colours = refined
+    classes: dict[int, list[int]] = defaultdict(list)
+    for i, colour in enumerate(colours):
+        classes[colour].append(i)
+    return list(classes.values())
+
+
+def _interned(values: Sequence[Hashable]) -> list[int]:
+    """Each value's number, equal for equal values."""
+    numbers: dict[Hashable, int] = {}
+    return [numbers.setdefault(value, len(numbers)) for value in values]
+
+
+def _nodes(outline: Outline) -> list[_Node]:
+    """The network without the layers that only pass one value on."""
+    nodes: list[_Node] = []
+    made: dict[str, int] = {}
+    for place, (name, arrives) in enumerate(outline.inputs.items()):
+        made[name] = len(nodes)
+        nodes.append(_Node(name, ("input", place, arrives.shape, arrives.vocabulary), (), False))
+    owner: dict[str, int] = {}
+    for layer in outline.layers:
+        before = tuple(made[name] for name in layer.inputs)
+        if len(before) == 1 and not own_state(layer) and layer.shared_with is None:
+            made[layer.name] = before[0]
+            continue
+        if layer.shared_with in owner:
+            before = (*before, owner[layer.shared_with])
+        made[layer.name] = owner[layer.name] = len(nodes)
+        nodes.append(_Node(layer.name, _kind(layer), before, layer.type in COMMUTING))
+    for place, name in enumerate(outline.outputs.values()):
+        nodes.append(_Node(f"output {place}", ("output", place), (made[name],), False))
+    return nodes
+
+
+def _kind(layer: OutlineLayer) -> Hashable:
+    return layer.type, tuple(sorted(own_state(layer).items())), layer.shared_with is not None
+
+
+def _shown(layer: OutlineLayer) -> str:
+    """A layer's type and the shapes of its parameters, as the student wrote them."""
+    shapes = ", ".join(
+        f"{name} {'×'.join(map(str, shape))}" for name, shape in layer.parameters.items() if shape
+    )
+    return f"a {layer.type}{f' ({shapes})' if shapes else ''}"

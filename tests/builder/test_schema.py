@@ -1,0 +1,56 @@
+"""The JSON Schema says of a spec what we say, as far as a schema can."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from builder.layer import layers
+from builder.schema import schema
+
+
+@pytest.fixture(scope="module")
+def validator() -> Any:
+    found = schema()
+    jsonschema.Draft202012Validator.check_schema(found)
+    return jsonschema.Draft202012Validator(found)
+
+
+def test_every_layer_is_in_it() -> None:
+    item = schema()["$defs"]["item"]["anyOf"][1]
+    assert set(layers) <= set(item["properties"])
+    for name in layers:
+        assert item["properties"][name]["description"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{input: [4], layers: [{Linear: 3}, ReLU, {name: a, from: input, Linear: {out_features: $w}}]}",
+        "{input: {shape: [3], vocabulary: 9}, layers: [{Embedding: 4}, \"???\"]}",
+        "{input: [1, 8, 8], layers: [{Conv2d: {out_channels: 4, kernel_size: [3, 3], padding: same}}]}",
+        "{input: [4], blocks: {Own: {layers: [ReLU]}}, layers: [{repeat: 2, Own: 3}]}",
+        "{input: [4], layers: [{Linear: 3}], train: {loss: MSELoss, optimizer: {Adam: {lr: 1/8}}, epochs: 2}}",
+    ],
+)
+def test_right(validator: Any, text: str) -> None:
+    validator.validate(yaml.safe_load(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{input: [4]}",
+        "{input: [4], layers: []}",
+        "{input: [4], layers: [{Linear: {out_featurs: 3}}]}",
+        "{input: [4], layers: [{Linear: -3}]}",
+        "{input: [4], layers: [{linear: 3}]}",
+        "{input: [4], layers: [{Linear: 3}], trian: {}}",
+        "{input: [4], layers: [{Linear: 3}], train: {loss: MSELos, optimizer: Adam, epochs: 2}}",
+    ],
+)
+def test_wrong(validator: Any, text: str) -> None:
+    assert not validator.is_valid(yaml.safe_load(text))

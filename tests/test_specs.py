@@ -1,0 +1,89 @@
+"""Every shipped spec: it loads, holds to its `expect`, builds, takes a step, exports, and the export is equal."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import torch
+import yaml
+
+from builder import Graph, infer, load, loads
+from builder.runtime import build, export
+from builder.schema import schema
+from builder.shapes import TensorType
+
+MODELS = sorted(Path(str(files("specs") / "models")).glob("*.yaml"))
+
+
+def examples(kind: TensorType, count: int) -> torch.Tensor:
+    torch.manual_seed(1)
+    if kind.vocabulary is not None:
+        return torch.randint(kind.vocabulary, (count, *kind.shape))
+    return torch.randn(count, *kind.shape)
+
+
+def outputs(found: Any) -> list[torch.Tensor]:
+    return list(found.values()) if isinstance(found, dict) else [found]
+
+
+@pytest.fixture(scope="module", params=MODELS, ids=lambda path: path.stem)
+def path(request: pytest.FixtureRequest) -> Path:
+    found: Path = request.param
+    return found
+
+
+def test_there_are_specs() -> None:
+    assert len(MODELS) >= 5
+
+
+def test_it_says_what_it_expects_and_gives_no_cause_for_advice(path: Path) -> None:
+    spec = load(path)
+    assert spec.expect is not None and spec.expect.entries, "every shipped spec states its figures"
+    assert spec.advice == ()
+    assert spec.holes == ()
+
+
+def test_it_obeys_the_json_schema(path: Path) -> None:
+    jsonschema.validate(yaml.safe_load(path.read_text()), schema())
+
+
+def test_it_resolves_to_itself(path: Path) -> None:
+    spec = load(path)
+    again = loads(yaml.safe_dump(spec.resolved(), sort_keys=False), folder=path.parent)
+    assert again.resolved() == spec.resolved()
+    assert infer(again).state == infer(spec).state
+
+
+def test_it_builds_to_what_was_inferred(path: Path) -> None:
+    spec = load(path)
+    graph: Graph = infer(spec)
+    network = build(spec, seed=0)
+    assert {key: tuple(value.shape) for key, value in network.state_dict().items()} == graph.state
+    assert sum(p.numel() for p in network.parameters()) == graph.parameters
+    given = [examples(kind, 2) for kind in graph.inputs.values()]
+    found = outputs(network.eval()(*given))
+    assert [tuple(o.shape[1:]) for o in found] == [kind.shape for kind in graph.output_types.values()]
+
+
+def test_a_training_step_moves_every_parameter(path: Path) -> None:
+    spec = load(path)
+    network = build(spec, seed=0).train()
+    before = {name: value.detach().clone() for name, value in network.named_parameters()}
+    optimizer = torch.optim.SGD(network.parameters(), lr=1.0)
+    found = outputs(network(*[examples(kind, 8) for kind in infer(spec).inputs.values()]))
+    weight = torch.linspace(0.5, 1.5, 8)
+    sum((o.flatten(1).square().sum(1) * weight).sum() for o in found).backward()
+    optimizer.step()
+    still = [name for name, value in network.named_parameters() if torch.equal(before[name], value)]
+    assert still == []
+
+
+def test_its_export_equals_the_module(path: Path, tmp_path: Path) -> None:
+    network = build(load(path), seed=0)
+    proof = export(network, tmp_path / "model.onnx")
+    assert proof.largest_difference < 1e-4
+    assert (tmp_path / "model.onnx").is_file()
