@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationErro
 from pydantic_core import ErrorDetails, core_schema
 
 from builder.errors import Cause, Place, Report, did_you_mean, nearest
-from builder.expression import Names, evaluate, is_expression
+from builder.expression import Names, evaluate
 from builder.shapes import TensorType
 from builder.source import Mapping, Node, Scalar, Sequence, describe
 
@@ -50,7 +50,8 @@ class Component(BaseModel, ABC):
     ``main`` is the field that a short form fills (``Linear: 120``). ``refused`` holds arguments that
     PyTorch has and a spec may not set, each with the reason; ``later`` names fields that the language has
     and this version does not build yet. ``label`` is the YAML key of a section (``train``), which stands in
-    a spec without its class's name. A validator over several fields raises ``Cause`` with the field.
+    a spec without its class's name. ``gathers`` is the field that takes a whole mapping, where an author writes
+    names of his own (`answers: {q1: …}`). A validator over several fields raises ``Cause`` with the field.
     """
 
     # A family's models are built on first use: a spec that names one optimiser does not pay for eight.
@@ -58,6 +59,7 @@ class Component(BaseModel, ABC):
 
     main: ClassVar[str | None] = None
     label: ClassVar[str | None] = None
+    gathers: ClassVar[str | None] = None
     later: ClassVar[frozenset[str]] = frozenset()
     refused: ClassVar[MappingABC[str, str]] = {}
     accepts: ClassVar[tuple[Accepted, ...]] = ()
@@ -70,6 +72,8 @@ class Component(BaseModel, ABC):
 
     def plain(self) -> dict[str, Any]:
         """All fields, defaults filled in, as data that YAML can hold; what is absent by default is left out."""
+        if self.gathers is not None:
+            return {str(name): to_plain(value) for name, value in getattr(self, self.gathers).items()}
         return {
             name: to_plain(value)
             for name, info in type(self).model_fields.items()
@@ -171,6 +175,18 @@ class Choices:
         return core_schema.any_schema()
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Marks a field that holds a section under each name that the author chose."""
+
+    section: type[Component]
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.any_schema()
+
+
 class Unknown(Exception):
     """A value that is not known: a hole, or something already reported. What follows is silent."""
 
@@ -195,14 +211,13 @@ class Reader:
             return dict(zip(node.entries, values, strict=True))
         if node.is_hole:
             raise Unknown
-        if not node.quoted and isinstance(node.value, str) and is_expression(node.value):
+        if node.is_expression:
             try:
-                found = evaluate(node.value, _Watched(self.names, self.used))
+                found = evaluate(str(node.value), _Watched(self.names, self.used))
             except Cause as cause:
-                self.report.error(node.place, cause.problem, cause.hint, offset=cause.offset)
+                offset = cause.offset + node.quoted  # the quote stands before
+                self.report.error(node.place, cause.problem, cause.hint, offset=offset)
                 raise Unknown from None
-            if isinstance(found, Unresolved):
-                raise Unknown
             return found
         return node.value
 
@@ -284,6 +299,8 @@ class Reader:
         if isinstance(node, Scalar) and node.is_hole:
             return None, {}
         if isinstance(node, Mapping):
+            if cls.gathers is not None:
+                return {cls.gathers: node}, {cls.gathers: node.place}
             return {str(k): v for k, v in node.entries.items()}, {str(k): p for k, p in node.keys.items()}
         if cls.main is None:
             label, fields = _label(cls), ", ".join(f"`{name}`" for name in cls.model_fields)
@@ -304,12 +321,25 @@ class Reader:
                 return self._known(self.choice(mark.catalogue, node))
             if isinstance(mark, Choices):
                 return self._known(self.choices(mark.catalogue, node))
+            if isinstance(mark, Named):
+                return self._sections(mark.section, node)
         section = section_of(info.annotation)
         if section is not None:
             if isinstance(node, Scalar) and node.value is None and not node.quoted and not info.is_required():
                 return info.default
             return self._known(self.component(section, node, node.place))
         return self.plain(node)
+
+    def _sections(self, section: type[Component], node: Node) -> dict[str, Any]:
+        """A section under each name of a mapping."""
+        if not isinstance(node, Mapping):
+            self.report.error(node.place, f"expected names, each with its value, found {describe(node)}")
+            raise Unknown
+        thunks = [
+            lambda n=value, p=node.keys[key]: self._known(self.component(section, n, p))
+            for key, value in node.entries.items()
+        ]
+        return dict(zip(map(str, node.entries), self._all(thunks), strict=True))
 
     @staticmethod
     def _known(value: Any) -> Any:
@@ -377,7 +407,10 @@ class _Watched(MappingABC[str, object]):
 
     def __getitem__(self, name: str) -> object:
         self._used.add(name)
-        return self._names[name]
+        found = self._names[name]
+        if isinstance(found, Unresolved):
+            raise Unknown
+        return found
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)

@@ -1,11 +1,13 @@
 """Arithmetic in a spec: ``$name`` and ``$(channels * 4)``.
 
-Python's own ``ast`` parses; a walker over a closed list of nodes evaluates. Nothing is ever executed.
+The text is held to a closed list of words and signs, Python's own ``ast`` parses it, and a walker over a
+closed list of nodes evaluates it. Nothing is ever executed.
 """
 
 from __future__ import annotations
 
 import ast
+import keyword
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -21,6 +23,10 @@ Number = int | float
 Names = Mapping[str, object]
 
 _REFERENCE = re.compile(r"\$([A-Za-z_]\w*)\Z")
+_TOKEN = re.compile(
+    r"(?P<space>\s+)|(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)(?!\w)"
+    r"|(?P<name>[^\W\d]\w*)|(?P<sign>\*\*|[-+*/])|(?P<bracket>[(),])"
+)
 _FUNCTIONS: Final[dict[str, tuple[int, Callable[..., Number]]]] = {
     "minimum": (2, min),
     "maximum": (2, max),
@@ -29,53 +35,76 @@ _FUNCTIONS: Final[dict[str, tuple[int, Callable[..., Number]]]] = {
     "exp": (1, math.exp),
     "log": (1, math.log),
 }
-_SYMBOL: Final[dict[type[ast.AST], str]] = {
-    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**",
-}  # fmt: skip
-
-
-def is_expression(text: str) -> bool:
-    """Whether a plain value stands for another: ``$name`` or ``$(…)``."""
-    return text.startswith("$")
+_ALLOWED: Final = f"Allowed: numbers, names, `+ - * / **`, brackets, `{' '.join(_FUNCTIONS)}`."
+_LEADING_ZEROS = re.compile(r"(?<![\w.])0+(?=[0-9])")
 
 
 def evaluate(text: str, names: Names) -> object:
     """The value of ``$name`` (anything) or ``$(…)`` (a number).
 
-    Raises ``Cause`` with the offset of the character it is about.
+    A whole quotient of integers is an integer; all else is Python's arithmetic, within ±2⁶³. Raises
+    ``Cause`` with the offset of the character it is about.
 
     >>> evaluate("$(channels * 4 / 2)", {"channels": 16})
     32
     >>> evaluate("$size", {"size": [3, 5]})
     [3, 5]
     """
-    reference = _REFERENCE.match(text)
-    if reference:
-        return _lookup(reference.group(1), names, offset=1)
-    if not (text.startswith("$(") and text.endswith(")")):
-        raise Cause(f"expected `$name` or `$(…)`, found `{_short(text)}`", "Arithmetic stands in `$(…)`.")
+    if reference := _REFERENCE.match(text):
+        return _lookup(reference.group(1), names, f"${reference.group(1)}", offset=1)
     if len(text) > MAX_LENGTH:
-        raise Cause(f"the expression has {len(text):,} characters; {MAX_LENGTH:,} are allowed")
-    body = text[2:-1]
+        raise Cause(f"expected at most {MAX_LENGTH:,} characters of arithmetic, found {len(text):,}")
+    if not text.startswith("$("):
+        raise Cause(f"expected `$name` or `$(…)`, found `{_short(text)}`", "Arithmetic stands in `$(…)`.")
+    _check(text)
+    # Of the same width, so that columns stay: any white space as a space, and `010` is ten.
+    body = _LEADING_ZEROS.sub(lambda zeros: " " * len(zeros.group()), re.sub(r"\s", " ", text[1:]))
     try:
-        # The brackets let an expression run over a line's end, as YAML may fold it.
-        tree = ast.parse(f"({body}\n)", mode="eval").body
-    except SyntaxError as error:
-        offset = max((error.offset or 1) - 2, 0)
-        raise Cause(f"`{_short(text)}` is no arithmetic", _balance(body), offset=2 + offset) from None
-    except (RecursionError, MemoryError, ValueError):
-        raise Cause(f"`{_short(text)}` is nested too deeply") from None
+        tree = ast.parse(body, mode="eval").body
+    except (SyntaxError, RecursionError, MemoryError, ValueError):  # what the check above lets through
+        raise Cause(f"expected arithmetic, found `{_short(text)}`", _ALLOWED) from None
     return _Walker(names, body).value(tree, 0)
 
 
-def names_read(text: str) -> frozenset[str]:
-    """The names that an expression reads, or none if it cannot be parsed."""
-    return frozenset(re.findall(r"[A-Za-z_]\w*", text)) - _FUNCTIONS.keys()
+def _check(text: str) -> None:
+    """Holds ``$(…)`` to its words, signs and brackets, each where it may stand."""
+    opened: list[int] = []  # offsets of the brackets that are open
+    value_before = False  # whether a value stands before, so that a sign must follow
+    called = False  # whether what stands before is a name, so that `(` may follow
+    position, last = 1, 0
+    while position < len(text):
+        token = _TOKEN.match(text, position)
+        word = token.group() if token else re.match(r"\w+|.", text[position:], re.DOTALL)[0]  # type: ignore[index]
+        if token is None or keyword.iskeyword(word):
+            raise Cause(
+                f"`{_short(word)}` is not part of the arithmetic of a spec", _ALLOWED, offset=position
+            )
+        kind, opens = token.lastgroup, word == "("
+        if kind != "space":
+            if last and not opened:
+                raise Cause(f"expected the end after `)`, found `{_short(text[position:])}`", offset=position)
+            needs_value = kind in ("number", "name") or opens
+            if value_before and needs_value and not (opens and called):
+                raise Cause(f"expected a sign before `{_short(word)}`", "As in `2 * width`.", offset=position)
+            if not value_before and not needs_value and word not in ("+", "-"):
+                raise Cause(f"expected a value before `{word}`", offset=position)
+            if opens:
+                opened.append(position)
+                if len(opened) > MAX_DEPTH:
+                    raise Cause(f"expected at most {MAX_DEPTH} brackets inside each other", offset=position)
+            elif word == ")":
+                last = opened.pop()
+            value_before = kind in ("number", "name") or word == ")"
+            called = kind == "name"
+        position += len(word)
+    if opened:
+        hint = "Write `)` where it ends; in flow style a comma ends a value, unless it stands in quotes."
+        raise Cause("this `(` is not closed", hint, offset=opened[-1])
 
 
-def _lookup(name: str, names: Names, offset: int) -> object:
+def _lookup(name: str, names: Names, shown: str, offset: int) -> object:
     if name not in names:
-        raise Cause(f"`${name}` is not known here", did_you_mean(name, names), offset=offset)
+        raise Cause(f"`{shown}` is not known here", did_you_mean(name, names), offset=offset)
     return names[name]
 
 
@@ -90,7 +119,7 @@ class _Walker:
         if depth > MAX_DEPTH:
             raise Cause("the expression is nested too deeply", offset=self._offset(node))
         match node:
-            case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
+            case ast.Constant(value=int() | float() as number):
                 return self._checked(number, node)
             case ast.Name(id=name):
                 return self._name(name, node)
@@ -98,52 +127,70 @@ class _Walker:
                 return -self.value(operand, depth + 1)
             case ast.UnaryOp(op=ast.UAdd(), operand=operand):
                 return self.value(operand, depth + 1)
-            case ast.BinOp(left=left, op=op, right=right) if type(op) in _SYMBOL:
-                return self._binary(node, self.value(left, depth + 1), op, self.value(right, depth + 1))
-            case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in _FUNCTIONS:
+            case ast.BinOp():
+                return self._chain(node, depth)
+            case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
                 return self._call(node, name, [self.value(a, depth + 1) for a in arguments])
         raise Cause(
             f"`{_short(self._text(node))}` is not part of the arithmetic of a spec",
-            "Allowed: numbers, names, + - * / **, brackets, " + " ".join(_FUNCTIONS) + ".",
+            _ALLOWED,
             offset=self._offset(node),
         )
 
+    def _chain(self, node: ast.BinOp, depth: int) -> Number:
+        """A sum or product of many: its left side is a chain, walked without recursion."""
+        chain = [node]
+        while isinstance(chain[-1].left, ast.BinOp):
+            chain.append(chain[-1].left)
+        result = self.value(chain[-1].left, depth + 1)
+        for link in reversed(chain):
+            result = self._binary(link, result, link.op, self.value(link.right, depth + 1))
+        return result
+
     def _name(self, name: str, node: ast.expr) -> Number:
-        found = _lookup(name, self.names, self._offset(node))
+        found = _lookup(name, self.names, name, self._offset(node))
         if isinstance(found, bool) or not isinstance(found, int | float):
-            raise Cause(f"`{name}` is {found!r}, and arithmetic needs a number", offset=self._offset(node))
+            raise Cause(f"expected a number for `{name}`, found {_shown(found)}", offset=self._offset(node))
         return found
 
     def _binary(self, node: ast.expr, left: Number, op: ast.operator, right: Number) -> Number:
-        if isinstance(op, ast.Div) and right == 0:
+        match op:
+            case ast.Add():
+                return self._checked(left + right, node)
+            case ast.Sub():
+                return self._checked(left - right, node)
+            case ast.Mult():
+                return self._checked(left * right, node)
+            case ast.Pow():
+                return self._power(node, left, right)
+        if right == 0:
             raise Cause(f"`{_short(self._text(node))}` divides by zero", offset=self._offset(node))
-        if isinstance(op, ast.Pow):
-            return self._power(node, left, right)
-        if isinstance(op, ast.Add):
-            return self._checked(left + right, node)
-        if isinstance(op, ast.Sub):
-            return self._checked(left - right, node)
-        if isinstance(op, ast.Mult):
-            return self._checked(left * right, node)
         if isinstance(left, int) and isinstance(right, int) and left % right == 0:
-            return left // right  # a whole quotient of integers is an integer
+            return left // right
         return self._checked(left / right, node)
 
     def _power(self, node: ast.expr, base: Number, exponent: Number) -> Number:
+        if base == 0 and exponent < 0:
+            raise Cause(f"`{_short(self._text(node))}` divides by zero", offset=self._offset(node))
+        if isinstance(base, int) and isinstance(exponent, int) and abs(base) > 1 and exponent > 63:
+            return self._checked(math.inf, node)  # never worked out
         try:
-            if isinstance(base, int) and isinstance(exponent, int) and abs(base) > 1 and exponent > 63:
-                raise OverflowError
             result = base**exponent
-        except (OverflowError, ZeroDivisionError):
+        except OverflowError:
             result = math.inf
         if isinstance(result, complex):
             raise Cause(f"`{_short(self._text(node))}` is not a real number", offset=self._offset(node))
         return self._checked(result, node)
 
     def _call(self, node: ast.expr, name: str, arguments: list[Number]) -> Number:
+        if name not in _FUNCTIONS:
+            raise Cause(
+                f"there is no function `{name}`", did_you_mean(name, _FUNCTIONS), offset=self._offset(node)
+            )
         arity, function = _FUNCTIONS[name]
         if len(arguments) != arity:
-            raise Cause(f"`{name}` takes {arity} values, found {len(arguments)}", offset=self._offset(node))
+            values = "one value" if arity == 1 else f"{arity} values"
+            raise Cause(f"`{name}` takes {values}, found {len(arguments)}", offset=self._offset(node))
         try:
             return self._checked(function(*arguments), node)
         except (ValueError, OverflowError):
@@ -152,28 +199,23 @@ class _Walker:
             ) from None
 
     def _checked(self, number: Number, node: ast.expr) -> Number:
-        if not math.isfinite(number) or abs(number) > LARGEST:
+        if not abs(number) <= LARGEST:  # nan compares as false
             raise Cause(f"`{_short(self._text(node))}` is too large a number", offset=self._offset(node))
         return number
 
     def _text(self, node: ast.expr) -> str:
-        return ast.get_source_segment(f"({self.body}\n)", node) or self.body
+        return ast.get_source_segment(self.body, node) or self.body
 
     def _offset(self, node: ast.expr) -> int:
-        lines = f"({self.body}\n)".split("\n")
-        start = sum(len(line) + 1 for line in lines[: node.lineno - 1])
-        prefix = lines[node.lineno - 1].encode()[: node.col_offset].decode(errors="replace")
-        return start + len(prefix) + 1  # "$(" instead of "("
+        # ast counts bytes of UTF-8, and the `$` stands before.
+        return 1 + len(self.body.encode()[: node.col_offset].decode(errors="replace"))
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "nothing"
+    return str(value).lower() if isinstance(value, bool) else f"`{_short(str(value))}`"
 
 
 def _short(text: str) -> str:
     return text if len(text) <= 60 else text[:57] + "…"
-
-
-def _balance(body: str) -> str | None:
-    difference = body.count("(") - body.count(")")
-    if difference > 0:
-        return f"{difference} `(` are not closed." if difference > 1 else "A `(` is not closed."
-    if difference < 0:
-        return "There is a `)` too many."
-    return None

@@ -27,21 +27,23 @@ def wrong(expected: str, found: object, hint: str | None = None) -> PydanticCust
     )
 
 
-def _unquote(value: object) -> str | None:
+def _rewrite(value: object) -> str | None:
+    """A hint for a number that was written as something else."""
     if isinstance(value, str) and re.fullmatch(r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?", value):
         return f"Write {value} without quotes."
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return f"Write {int(value)}."
     return None
 
 
 def _int(expected: str, least: int | None) -> Callable[[Any], int]:
     def check(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int):
-            hint = _unquote(value)
-            if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-                hint = f"Write {int(value)}."
-            raise wrong(expected, value, hint)
-        if (least is not None and value < least) or abs(value) > LARGEST:
+            raise wrong(expected, value, _rewrite(value))
+        if least is not None and value < least:
             raise wrong(expected, value)
+        if abs(value) > LARGEST:
+            raise wrong("a smaller number", value)
         return value
 
     return check
@@ -57,14 +59,15 @@ def _real(
                 raise wrong(expected, value, "A fraction's lower number is not zero.")
             number = float(parts[1]) / float(parts[2])
         if isinstance(number, bool) or not isinstance(number, int | float):
-            raise wrong(expected, value, _unquote(value))
+            raise wrong(expected, value, _rewrite(value))
+        number = float(number) if abs(number) < 1e308 else math.inf
         if (
             not math.isfinite(number)
             or (least is not None and (number < least or (above and number == least)))
             or (most is not None and (number > most or (below and number == most)))
         ):
             raise wrong(expected, value)
-        return number if isinstance(number, int) and abs(number) > 2**53 else float(number)
+        return number
 
     return check
 
@@ -74,13 +77,18 @@ def _flag(value: Any) -> bool:
         hint = None
         if isinstance(value, str) and value.lower() in ("yes", "on", "no", "off", "true", "false"):
             hint = f"Write {'true' if value.lower() in ('yes', 'on', 'true') else 'false'}."
+        if isinstance(value, int) and value in (0, 1):
+            hint = f"Write {'true' if value else 'false'}."
         raise wrong("true or false", value, hint)
     return value
 
 
 def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise wrong("a text", value)
+    if not isinstance(value, str):
+        hint = f'Put it in quotes: "{value}".' if type(value) in (int, float) else None
+        raise wrong("a text", value, hint)
+    if not value:
+        raise wrong("a text that is not empty", value)
     return value
 
 
@@ -91,9 +99,11 @@ def _one_or(length: int, least: int | None, expected: str) -> Callable[[Any], in
             raise wrong(expected, value)
         for number in values:
             if isinstance(number, bool) or not isinstance(number, int):
-                raise wrong(expected, value, _unquote(value))
-            if (least is not None and number < least) or number > LARGEST:
+                raise wrong(expected, value, _rewrite(value))
+            if least is not None and number < least:
                 raise wrong(expected, value)
+            if abs(number) > LARGEST:
+                raise wrong("a smaller number", value)
         return tuple(value) if isinstance(value, list | tuple) else value
 
     return check

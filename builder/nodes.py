@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +12,7 @@ from builder.errors import Place
 HOLE: Final = "???"
 LONGEST_KEY: Final = 80
 LONGEST_PATH: Final = 240
+_EXPRESSION = re.compile(r"\$(?:[A-Za-z_]\w*|\(.*\))\Z", re.DOTALL)
 
 Plain = None | bool | int | float | str
 
@@ -27,6 +30,16 @@ class Scalar:
     def is_hole(self) -> bool:
         """Whether a starter left this place to be filled."""
         return not self.quoted and self.text == HOLE
+
+    @property
+    def is_expression(self) -> bool:
+        """Whether it stands for another value: ``$name`` or ``$(…)``, in quotes too.
+
+        Flow style needs the quotes around a comma: ``{stride: "$(minimum(a, b))"}``.
+        """
+        if not isinstance(self.value, str):
+            return False
+        return bool(_EXPRESSION.match(self.value)) if self.quoted else self.value.startswith("$")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,10 +104,12 @@ def describe(value: object) -> str:
         case bool():
             return _short(value)
         case int():
-            digits = int(value.bit_length() * 0.30103) + 1
-            return str(value) if digits <= 19 else f"a whole number of about {digits} digits"
+            if value.bit_length() > 10_000:  # Python itself will not write it out
+                return "a whole number of thousands of digits"
+            shown = str(value)
+            return shown if len(shown) <= 20 else f"a whole number of {len(shown.lstrip('-'))} digits"
         case float():
-            return f"the real number {value}"
+            return f"the real number {value}" if math.isfinite(value) else _short(value)
         case str():
             return f"the text {_short(value)}"
         case Sequence():
@@ -112,8 +127,10 @@ def _short(value: object) -> str:
             return "null"
         case bool():
             return "true" if value else "false"
-        case int() | float():
-            return str(value) if isinstance(value, float) or value.bit_length() < 64 else "…"
+        case int():
+            return str(value) if value.bit_length() < 64 else "…"
+        case float():
+            return str(value) if math.isfinite(value) else f"`{str(value)[:-3]}.{str(value)[-3:]}`"
         case str():
             return f'"{value}"' if len(value) <= 40 else f'"{value[:37]}…"'
         case list() | tuple():

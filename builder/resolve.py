@@ -61,7 +61,7 @@ def _has_expression(node: Node) -> bool:
         return any(_has_expression(value) for value in node.entries.values())
     if isinstance(node, Sequence):
         return any(_has_expression(item) for item in node.items)
-    return isinstance(node.value, str) and not node.quoted and node.value.startswith("$")
+    return node.is_expression
 
 
 def _tensor(kind: TensorType) -> Any:

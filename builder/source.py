@@ -17,6 +17,7 @@ import yaml
 
 from builder.errors import Place, Report, SpecErrors
 from builder.nodes import HOLE, Document, Mapping, Node, Plain, Scalar, Sequence, describe, join_path
+from builder.scalars import is_decimal, resolve
 from builder.syntax import explain, invisible
 
 __all__ = [
@@ -39,7 +40,6 @@ __all__ = [
 MAX_BYTES: Final = 1 << 20
 MAX_DEPTH: Final = 64
 MAX_NODES: Final = 100_000
-MAX_DIGITS: Final = 300
 
 if (
     not yaml.__with_libyaml__
@@ -111,49 +111,13 @@ def read_text(text: str, file: str = "<text>") -> Document:
 _UNPRINTABLE = re.compile(
     "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010fffe]"
 )
-# libyaml takes each `?` in flow style for the sign of a key, so that `{kernel_size: ???}` would be no YAML: it
-# gets another text of the same width, and the values get their question marks back.
+# libyaml takes each `?` in flow style for the sign of a key, so that `{kernel_size: ???}` would be no YAML:
+# it gets another text of the same width, and the values get their question marks back.
 _STAND_IN: Final = "\U0010ffff" * len(HOLE)
 _HOLE = re.compile(r"\?\?\?(?<![^\s\[{,]\?\?\?)(?![^\s\]},:])")
-_NULL = re.compile(r"(?:null|Null|NULL|~|)\Z")
-_BOOL = re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z")
-_INT = re.compile(r"[-+]?[0-9]+\Z")
-_OCTAL = re.compile(r"0o[0-7]+\Z")
-_HEX = re.compile(r"0x[0-9a-fA-F]+\Z")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
-_INF = re.compile(r"[-+]?\.(?:inf|Inf|INF)\Z")
-_NAN = re.compile(r"\.(?:nan|NaN|NAN)\Z")
 _QUOTED: Final = ("'", '"', "|", ">")
 _TAG: Final = "tag:yaml.org,2002:"
 _SCALAR_TAGS: Final = frozenset(("null", "bool", "int", "float", "str"))
-
-
-def resolve(text: str) -> Plain:
-    """The core schema's value of a plain scalar.
-
-    >>> [resolve(t) for t in ("on", "true", "1e-3", "010", "0x1F", "~")]
-    ['on', True, 0.001, 10, 31, None]
-    """
-    if text[:1] not in "+-.0123456789nNtTfF~":  # the empty text passes too
-        return text
-    if _NULL.match(text):
-        return None
-    if _BOOL.match(text):
-        return text[0] in "tT"
-    if len(text) <= MAX_DIGITS:
-        if _INT.match(text):
-            return int(text)
-        if _OCTAL.match(text):
-            return int(text[2:], 8)
-        if _HEX.match(text):
-            return int(text[2:], 16)
-        if _FLOAT.match(text):
-            return float(text)
-    if _INF.match(text):
-        return float("-inf") if text[0] == "-" else float("inf")
-    if _NAN.match(text):
-        return float("nan")
-    return text
 
 
 def _survey(text: str, file: str) -> None:
@@ -163,7 +127,8 @@ def _survey(text: str, file: str) -> None:
     opened: list[tuple[str | None, int]] = []  # anchors, and the nodes counted before
     reach = [0]  # the deepest level inside each open collection, expanded
     try:
-        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        events: Iterator[Any] = yaml.parse(text, Loader=yaml.CSafeLoader)
+        for event in events:
             kind = type(event)
             if kind is yaml.ScalarEvent:
                 nodes += 1
@@ -238,7 +203,7 @@ class _Composer:
     def _node(self, event: Any, path: str) -> Node:
         place = self._place(event, path)
         if isinstance(event, yaml.AliasEvent):
-            return self._alias(event.anchor, place)
+            return self._alias(str(event.anchor), place)
         anchor: str | None = event.anchor
         if anchor is not None:
             self._anchors[anchor] = None
@@ -269,7 +234,7 @@ class _Composer:
 
     def _tagged(self, tag: str, text: str, place: Place) -> Plain:
         value = resolve(text)
-        if tag == "float" and type(value) is int and _FLOAT.match(text):
+        if tag == "float" and type(value) is int and is_decimal(text):
             return float(text)
         if (type(value).__name__ if value is not None else "null") != tag:
             self._report.error(

@@ -64,21 +64,23 @@ class ModelSpec:
     file: str
     folder: Path
     name: str
-    document: Document
+    document: Document = field(repr=False)
     inputs: dict[str, TensorType]
     constants: dict[str, object]
-    constants_used: set[str]
-    blocks: dict[str, Block]
-    layers: tuple[Item, ...]
-    outputs: tuple[tuple[str, Place], ...] | None
-    expect: Mapping | None
-    init: Mapping | None
+    constants_used: set[str] = field(repr=False)
+    blocks: dict[str, Block] = field(repr=False)
+    layers: tuple[Item, ...] = field(repr=False)
+    outputs: tuple[tuple[str, Place], ...] | None = field(repr=False)
+    expect: Mapping | None = field(repr=False)
+    init: Mapping | None = field(repr=False)
     data: Data | None
-    data_node: Node | None
+    data_node: Node | None = field(repr=False)
     train: Train | None
-    train_node: Node | None
-    graph: Graph = field(default_factory=lambda: Graph("", {}, (), {}, complete=False))
-    normal: dict[str, object] = field(default_factory=dict)
+    train_node: Node | None = field(repr=False)
+    graph: Graph = field(
+        default_factory=lambda: Graph("", {}, (), {}, complete=False), repr=False
+    )
+    normal: dict[str, object] = field(default_factory=dict, repr=False)
     advice: tuple[SpecError, ...] = ()
 
     @property

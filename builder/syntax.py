@@ -185,7 +185,9 @@ class _Explanation:
         earlier = re.match(r"(\S+):\s", key)
         if earlier:
             problem = f"expected one value after `{earlier.group(1)}:`, found a second `:`"
-            hint = "Write a mapping as `{key: value}` or on lines of its own, and a text that holds `: ` in quotes."
+            hint = (
+                "Write a mapping as `{key: value}` or on its own lines; a text that holds `: ` needs quotes."
+            )
             return self._place(*self.at), problem, hint
         above = next((r for r in range(self.at[0] - 1, -1, -1) if self._content_of(r)), None)
         if above is not None and not re.search(r":(?:\s|\Z)", self._content_of(above)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -22,7 +23,7 @@ def validate(
     sets: Sets = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say everything that is wrong with a spec, all at once.
+    """Say everything that is wrong with a spec, or an assignment, all at once.
 
     Each error names its line and column, what was expected, what was found and, where there is one, the
     nearest right spelling. Advice fails nothing. Torch is never loaded.
@@ -32,26 +33,22 @@ def validate(
         gradspec validate models/*.yaml --json
         gradspec validate model.yaml --set layers[0].Conv2d.out_channels=8
     """
-    from builder import SpecErrors, load
+    from builder import SpecErrors
 
     errors: list[SpecError] = []
     advice: list[SpecError] = []
     for path in specs:
         try:
-            spec = load(path, sets or ())
+            verdict, found = _read(path, sets or ())
+            shown = [*render.advice(found), verdict]
         except SpecErrors as failure:
+            shown, found = render.problems(failure), failure.advice
             errors += failure.errors
-            advice += failure.advice
-            continue
-        advice += spec.advice
+        advice += found
         if not as_json:
-            render.show(render.advice(spec.advice))
-            render.show([verdict(spec)])
-    found = SpecErrors(errors, advice)
+            render.show(shown)
     if as_json:
-        render.show_json(render.as_json(found))
-    elif errors:
-        render.show(render.problems(found))
+        render.show_json(render.as_json(SpecErrors(errors, advice)))
     if errors:
         raise typer.Exit(1)
 
@@ -79,7 +76,35 @@ def shapes(spec: Spec, sets: Sets = None, as_json: AsJson = False) -> None:
         render.show([render.holes(read.holes)])
 
 
-def verdict(spec: ModelSpec) -> render.Line:
+def _read(path: Path, sets: Sequence[str]) -> tuple[render.Line, Sequence[SpecError]]:
+    """One line on a file without errors, and advice. Raises ``SpecErrors``."""
+    from builder import SpecErrors, load
+
+    try:
+        spec = load(path, sets)
+    except SpecErrors:
+        if not _is_assignment(path):
+            raise
+        from grader.assignment import read_assignment
+
+        assignment = read_assignment(path)
+        text = f"; {len(assignment.checks)} checks, {assignment.points:g} points"
+        return (("place", f"{path}: "), ("good", "right"), ("", text)), ()
+    return _verdict(spec), spec.advice
+
+
+def _is_assignment(path: Path) -> bool:
+    from builder import SpecErrors
+    from builder.source import Mapping, read_file
+
+    try:
+        root = read_file(path).root
+    except SpecErrors:
+        return False
+    return isinstance(root, Mapping) and "assignment" in root.entries
+
+
+def _verdict(spec: ModelSpec) -> render.Line:
     """One line on a spec that has no error: what it is, or which places are still to fill."""
     if spec.holes:
         return (("place", f"{spec.file}: "), *render.holes(spec.holes))

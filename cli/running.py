@@ -2,42 +2,109 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import render
-from cli.options import AsJson, Sets, Spec, answers
+from cli import progress, render
+from cli.options import Sets, Spec
+from cli.reading import shapes_lines
 
 if TYPE_CHECKING:
-    from builder import ModelSpec
-    from builder.runtime import Epoch, Run
+    from builder.runtime import Proof, Run
 
-Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to write; new or empty.")]
+Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to write: new or empty.")]
 
 
 def build(
     spec: Spec,
     out: Out,
     sets: Sets = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="Instead of the spec's own.")] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, help="Seed of the weights; absent: train.seed, or 0.")
+    ] = None,
 ) -> None:
-    """Build a network without training it, and write it down.
+    """Build a network without training it, and write down all that is known of it.
 
-    The folder gets `spec.yaml` (every default filled in), `weights.safetensors` (its initial weights, those of
-    `torch.manual_seed(seed)` and the layers written by hand), `model.onnx` (proved equal) and `summary.txt`.
+    The folder gets `spec.yaml` (every default filled in), `weights.safetensors` (what
+    `torch.manual_seed(seed)` and the layers written by hand would give), `model.onnx` (proved equal) and
+    `summary.txt`.
 
     \b
         gradspec build model.yaml --out built
+        gradspec build model.yaml --out built --seed 7
+    """
+    from builder import load
+    from builder.runtime import build as build_network
+    from builder.runtime import export
+    from builder.runtime.run import ONNX, WEIGHTS, open_folder, save_weights
+
+    read = load(spec, sets or ())
+    network = build_network(read, seed)
+    open_folder(out, read, resume=False)
+    save_weights(network, out / WEIGHTS)
+    proof = export(network, out / ONNX)
+    summary = "".join("".join(text for _, text in line) + "\n" for line in shapes_lines(read.graph))
+    (out / "summary.txt").write_text(summary, encoding="utf-8")
+    render.show([proof_line(proof), wrote(out)])
+
+
+def train(
+    spec: Spec,
+    out: Out,
+    sets: Sets = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in DIR, to the same bits.")
+    ] = False,
+) -> None:
+    """Train a network on its data, and write a run folder.
+
+    The folder gets the resolved spec, the weights, the ONNX file (proved equal), the metrics of every epoch
+    and a checkpoint. Ctrl-C leaves a run that `--resume` goes on with; a finished one goes on if
+    `train.epochs` is raised.
+
+    \b
+        gradspec train model.yaml --out run
+        gradspec train model.yaml --out run --set train.epochs=20 --resume
     """
     from builder import load
 
     read = load(spec, sets or ())
-    _fresh(out)
-    from builder.runtime import save
+    from builder.runtime import train as train_network
 
-    proof = save(read, out, seed=seed)
-    (out / "summary.txt").write_text(_summary(read), encoding="utf-8")
-    render.show([*proof_lines(proof), wrote(out)])
+    try:
+        with progress.training() as watch:
+            run = train_network(read, out, resume=resume, watch=watch)
+    except KeyboardInterrupt:
+        words = ["gradspec", "train", str(spec), "--out", str(out), "--resume"]
+        words += [word for text in sets or () for word in ("--set", text)]
+        render.show([(("advice", f"Stopped. Go on with: {shlex.join(words)}"),)], sys.stderr)
+        raise
+    render.show([*ending(run), wrote(out)])
+
+
+def ending(run: Run) -> list[render.Line]:
+    """How a run ended: its figures on the test part, and the proof of its ONNX file."""
+    from builder.runtime import Proof
+
+    test = {name: value for name, value in run.summary.items() if name.startswith("test_")}
+    figures = "  ".join(f"{name.removeprefix('test_')} {value:.4f}" for name, value in test.items())
+    shown: list[render.Line] = [(("place", "on the test part: "), ("", figures))] if test else []
+    return [*shown, proof_line(Proof(**run.summary["onnx"]))]
+
+
+def proof_line(proof: Proof) -> render.Line:
+    """What was found when the ONNX file was held against its network."""
+    batches = " and ".join(map(str, proof.batches))
+    text = (
+        f" onnxruntime equals torch to {proof.largest:.1e} (allowed {proof.allowed:.1e}), batches {batches}"
+    )
+    return (("good", "proved:"), ("", text))
+
+
+def wrote(path: Path) -> render.Line:
+    """Where the result lies."""
+    return (("dim", "written: "), ("place", str(path)))

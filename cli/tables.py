@@ -44,10 +44,10 @@ def class_lines(results: dict[str, Any]) -> list[render.Line]:
     return shown
 
 
-def check_lines(submission: dict[str, Any]) -> list[render.Line]:
+def check_lines(checks: list[dict[str, Any]]) -> list[render.Line]:
     """Every check of one submission: its outcome and, where it did not pass, what was expected and found."""
     shown: list[render.Line] = []
-    for check in submission["checks"]:
+    for check in checks:
         style = {"passed": "good", "failed": "error", "broken": "advice"}.get(check["outcome"], "dim")
         points = _points(check["points"], check["of"])
         shown.append(((style, f"{check['outcome']:<8}"), ("", f"  {check['check']}"), ("dim", f"  {points}")))

@@ -26,6 +26,7 @@ from grader.outcome import Outcome
 from grader.outline import Outline
 
 if TYPE_CHECKING:
+    from builder.training.losses import Loss
     from grader.submission import Submission
 
 Array = NDArray[Any]
@@ -105,13 +106,15 @@ class Question:
     """The assignment's side, in the grading process only.
 
     ``folder`` is the assignment's: the files that a check names stand in it. ``reference`` is none where a
-    student checks his own folder; ``examples`` is none where the assignment has no `data`.
+    student checks his own folder; ``examples`` is none where the assignment has no `data`; ``loss``
+    is that of its `train`.
     """
 
     folder: Path
     reference: Outline | None = None
     examples: Examples | None = None
     allow: Allow = Allow()
+    loss: Loss | None = None
 
     @property
     def required(self) -> Outline:
@@ -136,6 +139,10 @@ class Check(Component):
     @abstractmethod
     def reads(self) -> tuple[Role, ...]:
         """The submitted files that this check opens. The reference may lack all but the model."""
+
+    def how_to(self, role: Role) -> str | None:
+        """How a student makes a file of ``reads``, for one who has handed in none."""
+        return None
 
     @property
     @abstractmethod

@@ -186,7 +186,7 @@ def injected(task: Task, submission: Submission) -> Network:
     """The submission's network with a task's weights: float64, CPU, `eval` mode. Inside a worker."""
     import torch
 
-    from builder.runtime import build
+    from builder.runtime.module import build
 
     network = build(submission.spec, seed=0).double().eval()
     drawn = draw(task.parameters["weights"], int(task.parameters["seed"]))

@@ -90,9 +90,8 @@ class _Run:
                 return Blocked(name, _why(outcome, reached, part))
         for role in planned.check.reads:
             if role not in self.subject.files:
-                return Failed(
-                    f"a file `{self.names[role]}`", "none", "It must stand at the top of the folder."
-                )
+                hint = planned.check.how_to(role)
+                return Failed(f"a file `{self.names[role]}` in the folder", "none", hint)
         return None
 
     def _judged(self, index: int, planned: Planned) -> Outcome:

@@ -97,6 +97,15 @@ def match_inputs(reference: Outline, submission: Outline) -> dict[str, str] | Bl
     return {one: other for (one, _), (other, _) in pairs}
 
 
+def match_outputs(reference: Outline, submission: Outline) -> dict[str, str] | None:
+    """The submission's output for each of the reference's, as ``match_inputs``; none if their number differs."""
+    if reference.outputs.keys() == submission.outputs.keys():
+        return {name: name for name in reference.outputs}
+    if len(reference.outputs) != len(submission.outputs):
+        return None
+    return dict(zip(reference.outputs, submission.outputs, strict=True))
+
+
 def align(ours: Sequence[A], theirs: Sequence[B], score: Callable[[A, B], int]) -> list[tuple[int, int]]:
     """The pairs of places, increasing on both sides, with the largest sum of scores.
 
@@ -139,7 +148,17 @@ class _Node:
 
 def _by_wiring(reference: Outline, submission: Outline) -> dict[str, str] | None:
     """The pairing under which both networks are wired alike, or none if there is no such pairing."""
-    ours, theirs = _nodes(reference), _nodes(submission)
+    ends = {
+        **{("input", name): place for place, name in enumerate(reference.inputs)},
+        **{("output", name): place for place, name in enumerate(reference.outputs)},
+    }
+    inputs, outputs = match_inputs(reference, submission), match_outputs(reference, submission)
+    if isinstance(inputs, Blocked) or outputs is None:
+        return None
+    renamed = {("input", other): ends["input", name] for name, other in inputs.items()} | {
+        ("output", other): ends["output", name] for name, other in outputs.items()
+    }
+    ours, theirs = _nodes(reference, ends), _nodes(submission, renamed)
     if len(ours) != len(theirs) or len(ours) > MOST_NODES:
         return None
     first = len(ours)
@@ -192,30 +211,32 @@ def _interned(values: Sequence[Hashable]) -> list[int]:
     return [numbers.setdefault(value, len(numbers)) for value in values]
 
 
-def _nodes(outline: Outline) -> list[_Node]:
-    """The network without the layers that only pass one value on."""
+def _nodes(outline: Outline, ends: dict[tuple[str, str], int]) -> list[_Node]:
+    """The network without the layers that only pass one value on; ``ends`` number its inputs and outputs."""
     nodes: list[_Node] = []
     made: dict[str, int] = {}
-    for place, (name, arrives) in enumerate(outline.inputs.items()):
+    for name in outline.inputs:
         made[name] = len(nodes)
-        nodes.append(_Node(name, ("input", place, arrives.shape, arrives.vocabulary), (), False))
+        nodes.append(_Node(name, ("input", ends["input", name]), (), False))
     owner: dict[str, int] = {}
     for layer in outline.layers:
         before = tuple(made[name] for name in layer.inputs)
-        if len(before) == 1 and not own_state(layer) and layer.shared_with is None:
+        if len(before) == 1 and not own_state(layer) and layer.shared_with not in owner:
             made[layer.name] = before[0]
             continue
         if layer.shared_with in owner:
             before = (*before, owner[layer.shared_with])
-        made[layer.name] = owner[layer.name] = len(nodes)
+        made[layer.name] = len(nodes)
+        if own_state(layer):
+            owner[layer.name] = len(nodes)
         nodes.append(_Node(layer.name, _kind(layer), before, layer.type in COMMUTING))
-    for place, name in enumerate(outline.outputs.values()):
-        nodes.append(_Node(f"output {place}", ("output", place), (made[name],), False))
+    for output, name in outline.outputs.items():
+        nodes.append(_Node(f"output {output}", ("output", ends["output", output]), (made[name],), False))
     return nodes
 
 
 def _kind(layer: OutlineLayer) -> Hashable:
-    return layer.type, tuple(sorted(own_state(layer).items())), layer.shared_with is not None
+    return layer.type, tuple(sorted(own_state(layer).items()))
 
 
 def _shown(layer: OutlineLayer) -> str:

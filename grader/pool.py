@@ -27,6 +27,7 @@ from grader.server import FORK, READY, STATUS
 
 START_SECONDS: Final = 120.0
 LOG_SHOWN: Final = 1 << 16
+_RUN: Final = "from grader.server import main; main()"
 
 
 class Lost(Exception):
@@ -42,7 +43,7 @@ class Server:
         self._errors: Final = os.memfd_create("errors")
         with theirs:
             self._process: Final = subprocess.Popen(
-                [sys.executable, "-m", "grader.server", str(theirs.fileno())],
+                [sys.executable, "-c", _RUN, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 env=_environment(),
                 stdin=subprocess.DEVNULL,
@@ -109,6 +110,7 @@ class Worker:
     def __init__(
         self, server: Server, checks: str, folder: Path, names: Mapping[Role, str], limits: Limits
     ) -> None:
+        self.folder: Final = folder
         self._limits: Final = limits
         self._log: Final = os.memfd_create("log")
         self._channel, theirs = socket.socketpair()

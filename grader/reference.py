@@ -20,7 +20,12 @@ def examine(assignment: Assignment, asked: Asked, limits: Limits) -> Marker:
     ``asked`` has the reference open. Raises ``RunError``: a reference that fails means that the question is
     wrong, which must be known before a class is graded.
     """
-    question = Question(assignment.folder, examples=load_examples(assignment), allow=assignment.allow)
+    question = Question(
+        assignment.folder,
+        examples=load_examples(assignment),
+        allow=assignment.allow,
+        loss=assignment.train.loss if assignment.train else None,
+    )
     marker = Marker(question, assignment.order, limits)
     if not assignment.reference:
         return marker

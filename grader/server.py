@@ -1,8 +1,8 @@
 """The fork server: loads torch once, then makes a fresh process for every submission in milliseconds.
 
-Run as ``python -m grader.server FD``. On that socket each message brings four descriptors: the request (a
-file of JSON), the worker's channel, its log, and a pipe on which its process id and, later, its exit status
-are told. When the socket closes the server ends, and its workers with it.
+Its one argument is a socket's descriptor, on which each message brings four more: the request (a file of
+JSON), the worker's channel, its log, and a pipe on which its process id and, later, its exit status are told.
+When the socket closes the server ends, and its workers with it.
 """
 
 from __future__ import annotations
@@ -191,7 +191,3 @@ def _work(request: dict[str, Any], known: tuple[Check, ...], channel: int, log: 
     finally:
         sys.stderr.flush()
         os._exit(status)
-
-
-if __name__ == "__main__":
-    main()

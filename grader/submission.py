@@ -150,10 +150,12 @@ _FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.
 
 
 def _refusal(name: str, error: OSError) -> Refusal:
-    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+    if error.errno == errno.ENOENT:
         return Refusal(f"a file `{name}`", "none")
     if error.errno == errno.ELOOP:
         return Refusal(f"a regular file `{name}`", "a link", "Hand in the file itself.")
+    if error.errno == errno.ENOTDIR:
+        return Refusal(f"a regular file `{name}`", "no folder that it could stand in, or a link to one")
     if error.errno in (errno.EACCES, errno.EPERM):
         return Refusal(f"a file `{name}` that can be read", "one that cannot")
     return Refusal(f"a regular file `{name}`", f"what cannot be opened ({os.strerror(error.errno or 0)})")

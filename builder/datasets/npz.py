@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, final
 
 from pydantic import model_validator
@@ -174,7 +175,7 @@ class NPZ(Dataset):
                 shape, _, dtype = read(stream)
                 if min(shape, default=0) < 0:
                     raise ValueError(shape)
-            except (ValueError, KeyError, MemoryError):
+            except (ValueError, KeyError, MemoryError, SyntaxError, TokenError):
                 raise Cause(f"`{name}` in `{self.path}` is no NumPy array that can be read") from None
         if dtype.kind == "O":
             raise Cause(

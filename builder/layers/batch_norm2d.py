@@ -69,4 +69,7 @@ class BatchNorm2d(Layer):
     def build(self, sizes: dict[str, int]) -> nn.Module:
         from torch import nn
 
-        return nn.BatchNorm2d(**self.arguments(sizes))
+        arguments = self.arguments(sizes)
+        if self.bias:
+            del arguments["bias"]  # torch's default, and an argument that earlier releases do not have
+        return nn.BatchNorm2d(**arguments)

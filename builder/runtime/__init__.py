@@ -3,7 +3,18 @@
 from builder.runtime.evaluate import evaluate, predict
 from builder.runtime.export import Proof, export
 from builder.runtime.module import Network, build
-from builder.runtime.run import Run, load_run
+from builder.runtime.run import Run, load_run, save_weights
 from builder.runtime.train import train
 
-__all__ = ["Network", "Proof", "Run", "build", "evaluate", "export", "load_run", "predict", "train"]
+__all__ = [
+    "Network",
+    "Proof",
+    "Run",
+    "build",
+    "evaluate",
+    "export",
+    "load_run",
+    "predict",
+    "save_weights",
+    "train",
+]

@@ -24,6 +24,7 @@ from builder.errors import Cause, DataError
 from builder.transform import Augmentation, Geometry, transforms
 
 MAX_CHANNELS: Final = 1 << 20
+MAX_STEPS: Final = 64
 _CHUNK: Final = 1024  # examples resized at once: bounds what geometry allocates beside its result
 
 
@@ -113,7 +114,7 @@ class Preprocessing:
         """What ``to_json`` wrote. Raises ``DataError`` for anything else: the text may come from anyone."""
         try:
             found = json.loads(text)
-            geometry = tuple(_geometry_step(step) for step in found["geometry"])
+            geometry = tuple(_geometry_step(step) for step in found["geometry"][:MAX_STEPS])
             scale, shift = (_reals(found[key]) for key in ("scale", "shift"))
             fitted, classes = (_texts(found[key]) for key in ("fitted", "classes"))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError, ValidationError, Cause):

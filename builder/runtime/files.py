@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from builder.shapes import Shape
@@ -34,7 +34,9 @@ def write_json(path: Path, value: Any) -> None:
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """Writes tensors as safetensors, atomically; from whatever device, with ``metadata`` in the header."""
     dense = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_atomically(path, lambda temporary: save_file(dense, temporary, dict(metadata)))
+    # As bytes: the library's own files can be read by their owner alone, and a run is often shared.
+    content = save(dense, dict(metadata))
+    write_atomically(path, lambda temporary: temporary.write_bytes(content))
 
 
 def load_weights(module: nn.Module, path: Path, state: dict[str, Shape]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from builder.errors import TrainingError
 from builder.runtime.data import Splits
 from builder.runtime.events import BatchDone, EpochStarted, Watch
-from builder.runtime.measure import channels_last, measure, sums
+from builder.runtime.measure import channels_last, measure, numbers, sums
 from builder.runtime.module import Network
 from builder.runtime.run import Figures
 from builder.training.section import EarlyStopping, Train
@@ -164,7 +164,7 @@ class Loop:
             return dict.fromkeys(names)
         found = measure(self.network, part.x, part.y, self.train, "validation", self._precision)
         self._finite(found["validation_loss"], "validation", epoch)
-        return {name: found[name] if math.isfinite(found[name]) else None for name in names}
+        return numbers({name: found[name] for name in names})
 
     def _step_scheduler(self, figures: Figures) -> None:
         match self.train.scheduler:
@@ -173,7 +173,8 @@ class Loop:
             case scheduler if scheduler.steps == "epoch":
                 self._scheduler.step()
             case scheduler if scheduler.steps == "monitor":
-                self._scheduler.step(figures[getattr(scheduler, "monitor")])  # noqa: B009
+                value = figures[getattr(scheduler, "monitor")]  # noqa: B009
+                self._scheduler.step(math.nan if value is None else value)
 
     def _finite(self, loss: float, part: str, epoch: int) -> float:
         if math.isfinite(loss):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -66,3 +67,8 @@ def channels_last(x: Tensor) -> Tensor:
 def sums(train: Train) -> bool:
     """Whether the loss sums over a batch instead of averaging."""
     return getattr(train.loss, "reduction", "mean") == "sum"
+
+
+def numbers(figures: dict[str, float]) -> dict[str, float | None]:
+    """The figures as JSON can hold them: none where one is no number."""
+    return {name: value if math.isfinite(value) else None for name, value in figures.items()}

@@ -108,7 +108,7 @@ def _numbers(node: Node) -> Iterator[int]:
     if isinstance(node, Scalar):
         if isinstance(node.value, int | float) and not isinstance(node.value, bool):
             yield 1
-        elif isinstance(node.value, str) and not node.quoted:
+        elif isinstance(node.value, str) and (node.is_expression or not node.quoted):
             yield len(_NUMBER.findall(node.value))
         return
     for child in node.entries.values() if isinstance(node, Mapping) else node.items:

@@ -10,7 +10,9 @@ NET = "input: [1, 8, 8]\nlayers: [Flatten, {Linear: 10}]\n"
 
 
 def test_everything_that_may_be_expected() -> None:
-    loads(NET + "expect: {parameters: 650, multiply_adds: 640, output: [10], linear_1: [10], flatten_1: [64]}\n")
+    loads(
+        NET + "expect: {parameters: 650, multiply_adds: 640, output: [10], linear_1: [10], flatten_1: [64]}\n"
+    )
 
 
 @pytest.mark.parametrize(

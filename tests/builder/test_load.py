@@ -32,7 +32,13 @@ def test_five_mistakes_are_five_errors_each_at_its_place() -> None:
         loads(FIVE_MISTAKES, file="five.yaml")
     assert [(e.line, e.column, e.path, e.problem, e.hint) for e in caught.value.errors] == [
         (4, 5, "layers[0].Conv2D", "there is no layer type `Conv2D`", "Did you mean `Conv2d`?"),
-        (6, 17, "layers[2].AvgPool2d.kernal_size", "`AvgPool2d` has no field `kernal_size`", "Did you mean `kernel_size`?"),
+        (
+            6,
+            17,
+            "layers[2].AvgPool2d.kernal_size",
+            "`AvgPool2d` has no field `kernal_size`",
+            "Did you mean `kernel_size`?",
+        ),
         (8, 12, "layers[4].from", "there is no layer `flaten_1` above", "Did you mean `flatten_1`?"),
         (
             9,
@@ -41,7 +47,13 @@ def test_five_mistakes_are_five_errors_each_at_its_place() -> None:
             'expected a whole number of at least 1, found the text "84"',
             "Write 84 without quotes.",
         ),
-        (13, 26, "train.optimizer.Adam.lr", 'expected a real number of at least 0, found the text "fast"', None),
+        (
+            13,
+            26,
+            "train.optimizer.Adam.lr",
+            'expected a real number of at least 0, found the text "fast"',
+            None,
+        ),
     ]
     assert {e.file for e in caught.value.errors} == {"five.yaml"}
 

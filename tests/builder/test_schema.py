@@ -30,7 +30,7 @@ def test_every_layer_is_in_it() -> None:
     "text",
     [
         "{input: [4], layers: [{Linear: 3}, ReLU, {name: a, from: input, Linear: {out_features: $w}}]}",
-        "{input: {shape: [3], vocabulary: 9}, layers: [{Embedding: 4}, \"???\"]}",
+        '{input: {shape: [3], vocabulary: 9}, layers: [{Embedding: 4}, "???"]}',
         "{input: [1, 8, 8], layers: [{Conv2d: {out_channels: 4, kernel_size: [3, 3], padding: same}}]}",
         "{input: [4], blocks: {Own: {layers: [ReLU]}}, layers: [{repeat: 2, Own: 3}]}",
         "{input: [4], layers: [{Linear: 3}], train: {loss: MSELoss, optimizer: {Adam: {lr: 1/8}}, epochs: 2}}",

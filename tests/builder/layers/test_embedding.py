@@ -19,6 +19,12 @@ def test_a_vector_for_each_token() -> None:
     assert inferred.multiply_adds == 0
 
 
+@pytest.mark.parametrize("index", [-80, 79])
+def test_the_first_and_the_last_token_may_be_padding(index: int) -> None:
+    layer = Embedding(embedding_dim=2, padding_idx=index)
+    assert layer.build(layer.infer(TOKENS).sizes).padding_idx == index % 80
+
+
 @pytest.mark.parametrize("index", [-81, 80])
 def test_the_padding_token_is_one_of_the_vocabulary(index: int) -> None:
     with pytest.raises(Cause, match=f"`padding_idx` is {index}, and the 80 tokens are 0 to 79"):

@@ -1,0 +1,103 @@
+"""How training and grading are watched: a bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from cli import render
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from builder.runtime.events import Event as RunEvent
+    from builder.runtime.run import Figures
+    from grader.runner import Event as GradeEvent
+
+REFRESH_SECONDS: Final = 0.2
+
+
+@contextmanager
+def training() -> Iterator[Callable[[RunEvent], None]]:
+    """Watches a run: each epoch's figures in a line, and on a terminal a bar with the running loss."""
+    from builder.runtime.events import BatchDone, EpochDone, EpochStarted, StoppedEarly
+
+    with _bar("epoch") as bar:
+        task = bar.add_task("", total=None) if bar else None
+        due = 0.0
+
+        def watch(event: RunEvent) -> None:
+            nonlocal due
+            match event:
+                case EpochStarted() if bar and task is not None:
+                    total, done = event.epochs * event.batches, (event.epoch - 1) * event.batches
+                    bar.update(task, total=total, completed=done, description=f"{event.epoch}/{event.epochs}")
+                case BatchDone() if bar and task is not None and time.monotonic() >= due:
+                    due = time.monotonic() + REFRESH_SECONDS  # reading the loss waits for the device
+                    done = (event.epoch - 1) * event.batches + event.batch
+                    bar.update(task, completed=done, note=f"loss {event.loss():.4f}")
+                case EpochDone():
+                    render.show([epoch_line(event.epoch, event.epochs, event.figures)])
+                case StoppedEarly():
+                    text = (
+                        f"Stopped early: {event.monitor} did not become better for {event.patience} epochs; "
+                        f"the weights of epoch {event.best_epoch} are kept."
+                    )
+                    render.show([(("hint", text),)])
+
+        yield watch
+
+
+@contextmanager
+def grading() -> Iterator[Callable[[GradeEvent], None]]:
+    """Watches a class being graded: a bar, or a line per submission."""
+    from grader.runner import Began, Judged
+
+    with _bar("graded") as bar:
+        task = bar.add_task("", total=None) if bar else None
+
+        def watch(event: GradeEvent) -> None:
+            match event:
+                case Began() if bar and task is not None:
+                    bar.update(task, total=event.submissions)
+                case Judged() if bar and task is not None:
+                    bar.update(task, completed=event.done, description=f"{event.done}/{event.submissions}")
+                case Judged() if sys.stderr.isatty() is False and event.done == event.submissions:
+                    render.show([(("dim", f"{event.done} of {event.submissions} graded"),)], sys.stderr)
+
+        yield watch
+
+
+def epoch_line(epoch: int, epochs: int, figures: Figures) -> render.Line:
+    """One epoch in one line: its losses, its metrics and its seconds."""
+    digits = len(str(epochs))
+    shown = [
+        f"{name.removeprefix('validation_') if name != 'validation_loss' else 'validation loss'} {value:.4f}"
+        for name, value in figures.items()
+        if value is not None and name not in ("epoch", "learning_rate", "seconds", "train_loss")
+    ]
+    loss, seconds = figures.get("train_loss"), figures.get("seconds")
+    start = [] if loss is None else [f"loss {loss:.4f}"]
+    end = [] if seconds is None else [f"{seconds:.1f} s"]
+    return (("dim", f"epoch {epoch:>{digits}}/{epochs}  "), ("", "  ".join([*start, *shown, *end])))
+
+
+@contextmanager
+def _bar(label: str) -> Iterator[Progress | None]:
+    if not sys.stdout.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn(f"{label} {{task.description}}"),
+        BarColumn(bar_width=None),
+        TextColumn("{task.fields[note]}"),
+        TimeRemainingColumn(compact=True),
+    )
+    with Progress(*columns, console=Console(), transient=True) as progress:
+        yield progress

@@ -1,0 +1,205 @@
+"""gradients: backpropagation through the network, or the student's own, held against the reference's.
+
+Relative error ‖a − b‖/max(‖a‖, ‖b‖) in float64, as in Stanford's CS231n notes on gradient checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Self, final
+
+import numpy as np
+from pydantic import model_validator
+
+from builder.component import Accepted, Choice, Rejected
+from builder.errors import Cause
+from builder.fields import Natural, Positive
+from builder.training.losses import Loss, losses
+from grader.check import Array, Check, Findings, Question, Role, Subject, Task
+from grader.given import Given
+from grader.injection import Inputs, injected_task
+from grader.outcome import Blocked, Failed, Outcome, Passed, Refusal
+from grader.outline import Outline
+
+if TYPE_CHECKING:
+    from grader.submission import Submission
+
+FORWARD_AND_BACK: Final = 3
+SHOWN: Final = 3
+
+
+@final
+class gradients(Check):
+    """The gradients of every parameter and of the input are as they should be.
+
+    `of: model` compares your network's: with the same weights and inputs as the reference's, the gradients of
+    Σ v·output for a seeded v, each to a relative error of `tolerance`. `numerical` also holds that many
+    entries of every parameter against centred differences, which tests our own work, not yours.
+    `of: submitted` compares those that you worked out yourself and handed in as safetensors, under the
+    parameters' names (`input` too, if you like), for the `given` input, weights and target: of the
+    assignment's loss. Each right array has its share of the points.
+    """
+
+    accepts = (
+        Accepted(""),
+        Accepted("{tolerance: 1e-4, numerical: 3}"),
+        Accepted("{of: submitted, given: {input: x.npz, weights: w.safetensors, target: y.npz}}"),
+        Accepted(
+            "{of: submitted, given: {input: x.npz, weights: w.safetensors, target: y.npz}, loss: MSELoss, "
+            "tolerance: 1e-3}"
+        ),
+    )
+    rejects = (
+        Rejected("{of: submitted}", "gradients that are submitted need `given`"),
+        Rejected(
+            "{given: {input: x.npz, weights: w.safetensors, target: y.npz}}",
+            "`given` is for gradients that are submitted",
+        ),
+        Rejected("{of: student}", 'expected `model` or `submitted`, found the text "student"'),
+        Rejected("{loss: MSELoss}", "`loss` is for gradients that are submitted"),
+        Rejected("{numerical: some}", 'expected a whole number of at least 0, found the text "some"'),
+    )
+
+    of: Literal["model", "submitted"] = "model"
+    tolerance: Positive = 1e-4
+    numerical: Natural = 0
+    inputs: Inputs = Inputs()
+    seed: Natural = 0
+    given: Given | None = None
+    loss: Annotated[Loss | None, Choice(losses)] = None
+
+    @model_validator(mode="after")
+    def _what_belongs_together(self) -> Self:
+        if self.of == "submitted" and self.given is None:
+            raise Cause(
+                "gradients that are submitted need `given`",
+                "As in `given: {input: x.npz, weights: w.safetensors, target: y.npz}`.",
+                field="of",
+            )
+        for name in ("given", "loss"):
+            if self.of == "model" and getattr(self, name) is not None:
+                raise Cause(
+                    f"`{name}` is for gradients that are submitted", "Add `of: submitted`.", field=name
+                )
+        return self
+
+    @property
+    def reads(self) -> tuple[Role, ...]:
+        return ("model",) if self.of == "model" else ("gradients",)
+
+    @property
+    def needs_reference(self) -> bool:
+        return True
+
+    @property
+    def needs_examples(self) -> bool:
+        return False
+
+    def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
+        if self.given is None:
+            entries = 2 * self.numerical * len(_parameters(question.required))
+            task = injected_task(question, subject, self.inputs, self.seed, FORWARD_AND_BACK + entries)
+            if isinstance(task, Blocked):
+                return task
+            # A value and its gradient.
+            return Task(task.parameters, task.arrays, task.operations, 2 * task.values)
+        if subject.is_reference:
+            from grader.backpropagation import given_task
+
+            return given_task(question, subject, self.given, self.loss)
+        return Task({"expected": {name: list(shape) for name, shape in _parameters(question.required).items()}})
+
+    def work(self, task: Task, submission: Submission) -> Findings:
+        if "expected" in task.parameters:
+            return _submitted(task.parameters["expected"], submission)
+        from grader.backpropagation import by_autograd, of_the_loss
+
+        if self.given is not None:
+            return of_the_loss(task, submission)
+        return by_autograd(task, submission, self.numerical)
+
+    def judge(self, question: Question, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        names = [name for name in reference.arrays if ":" not in name]
+        if self.given is not None:
+            # The input's gradient is wanted of nobody, and judged where it was handed in.
+            names = [n for n in names if n in _parameters(question.required) or n in found.arrays]
+        errors = {name: _error(found.arrays.get(name), reference.arrays[name]) for name in names}
+        wrong = {name: error for name, error in errors.items() if not error <= self.tolerance}
+        if not wrong:
+            worst = max(errors, key=errors.__getitem__)
+            return Passed(f"{len(names)} gradients agree; the worst, `{worst}`, to {errors[worst]:.1e}")
+        worst = max(wrong, key=wrong.__getitem__)
+        fraction = (len(names) - len(wrong)) / len(names)
+        if self.given is None:
+            return Failed(
+                f"every gradient to a relative error of {self.tolerance:g}",
+                f"`{worst}`: {_percent(wrong[worst])}; {len(wrong)} of {len(names)} are wrong",
+                _from_the_end(question.required, wrong),
+                fraction,
+                direction=f"the gradient of `{worst}` is wrong",
+                detail="; ".join(f"{name}: {error:.1e}" for name, error in errors.items()),
+            )
+        from grader.slips import Slips
+
+        slips = Slips(found, reference, wrong, self.tolerance)
+        return Failed(
+            "; ".join(slips.expected(name) for name in list(wrong)[:SHOWN]),
+            "; ".join(slips.found(name) for name in list(wrong)[:SHOWN]),
+            slips.hint(),
+            fraction,
+            direction=f"the gradient of `{worst}` is wrong",
+            detail=f"{len(names) - len(wrong)} of {len(names)} gradients are right",
+        )
+
+
+def _parameters(outline: Outline) -> dict[str, tuple[int, ...]]:
+    """Every parameter's full name and shape."""
+    return {f"{u.name}.{name}": shape for u in outline.layers for name, shape in u.parameters.items()}
+
+
+def _error(found: Array | None, wanted: Array) -> float:
+    """‖a − b‖/max(‖a‖, ‖b‖); 0 where both are zero, 2 (the most) where there is nothing to compare."""
+    if found is None or found.shape != wanted.shape or not np.isfinite(found).all():
+        return 2.0
+    # Scaled by the largest entry, so that no square overflows.
+    largest = float(max(np.abs(found).max(initial=0.0), np.abs(wanted).max(initial=0.0)))
+    if largest == 0:
+        return 0.0
+    a, b = found / largest, wanted / largest
+    return float(np.linalg.norm(a - b) / max(np.linalg.norm(a), np.linalg.norm(b)))
+
+
+def _percent(error: float) -> str:
+    return "nothing comparable" if error == 2 else f"a relative error of {error:.2g}"
+
+
+def _from_the_end(reference: Outline, wrong: Mapping[str, float]) -> str:
+    """Where to look: a gradient passes through all that comes after its layer, so the last wrong one tells."""
+    last = next((name for name in reversed(_parameters(reference)) if name in wrong), None)
+    if last is None:
+        return "Only the gradient of the input is wrong: look at what comes before the first parameters."
+    return (
+        f"Counted from the output, `{last}` is the first wrong one (in the order of the task): "
+        "look at its layer, and at what comes after it."
+    )
+
+
+def _submitted(expected: Mapping[str, Any], submission: Submission) -> Findings:
+    """The arrays that were handed in, of those that are wanted; the names of all others."""
+    arrays = submission.arrays("gradients")
+    given: dict[str, Array] = {}
+    for name, array in arrays.items():
+        if name in expected or name == "input" or name.startswith("input."):
+            if array.dtype.kind not in "iuf":
+                raise Refusal(f"real numbers in `{name}`", f"values of type {array.dtype}")
+            given[name] = array.astype(np.float64)
+    if not given:
+        file = submission.name("gradients")
+        found = ", ".join(f"`{name}`" for name in list(arrays)[:SHOWN]) or "no array"
+        raise Refusal(
+            f"an array for each parameter in `{file}`, such as `{next(iter(expected), 'input')}`",
+            found,
+            'In NumPy: `from safetensors.numpy import save_file; save_file({"name": array, …}, '
+            f'"{file}")`.',
+        )
+    return Findings({"others": [name[:80] for name in arrays if name not in given][:SHOWN]}, given)

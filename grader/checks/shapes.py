@@ -1,0 +1,205 @@
+"""shapes: what leaves each layer, judged from what arrives there, so that one slip costs once.
+
+Only the shape rules are asked; nothing is built or run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, final
+
+from pydantic import model_validator
+
+from builder.component import Accepted, Rejected
+from builder.errors import Cause, RunError, did_you_mean
+from builder.fields import Flag
+from builder.shapes import TensorType
+from builder.source import describe
+from grader.check import Check, Findings, Question, Role, Subject, Task
+from grader.matching import PASSING, align, match_inputs
+from grader.outcome import Blocked, Failed, Outcome, Passed
+from grader.outline import Outline, OutlineLayer
+
+if TYPE_CHECKING:
+    from grader.submission import Submission
+
+SHOWN: Final = 3
+# A layer in another's place is one slip, not two; a right type counts before a right shape before a name.
+IN_PLACE, SAME_NAME, SAME_SHAPE, SAME_TYPE = (1000**rank for rank in range(4))
+
+
+@dataclass(frozen=True, slots=True)
+class _Slip:
+    """One layer that is not as required."""
+
+    expected: str
+    found: str
+    direction: str
+    hint: str | None = None
+
+
+@final
+class shapes(Check):
+    """Every layer that changes a shape is of the right type, and gives the right shape.
+
+    With `layers: changing` those layers are judged that change a shape; with `all`, every one; or those that
+    are listed, by the reference's names. A layer is judged from what arrives at it in your network, so one
+    slip costs one layer, not all that follow; with `follow_through: false` it must give the reference's very
+    shape. Each layer has the same share of the points; one that is missing or too many costs its own share.
+    Names, and layers that change nothing (`Dropout`), do not count.
+    """
+
+    accepts = (
+        Accepted(""),
+        Accepted("{layers: changing}"),
+        Accepted("{layers: all, follow_through: false}"),
+        Accepted("{layers: [conv2d_1, linear_1]}"),
+    )
+    rejects = (
+        Rejected("{layers: some}", 'expected `changing`, `all` or a list of names, found the text "some"'),
+        Rejected("{layers: []}", "expected `changing`, `all` or a list of names, found an empty list"),
+        Rejected("{follow_through: 1}", "expected true or false, found 1"),
+    )
+
+    layers: Any = "changing"
+    follow_through: Flag = True
+
+    @model_validator(mode="after")
+    def _layers(self) -> Self:
+        listed = isinstance(self.layers, list | tuple)
+        names = self.layers if listed else ()
+        if self.layers not in ("changing", "all") and not (names and all(isinstance(n, str) for n in names)):
+            found = "an empty list" if listed and not names else describe(self.layers)
+            raise Cause(f"expected `changing`, `all` or a list of names, found {found}", field="layers")
+        return self
+
+    @property
+    def reads(self) -> tuple[Role, ...]:
+        return ("model",)
+
+    @property
+    def needs_reference(self) -> bool:
+        return True
+
+    @property
+    def needs_examples(self) -> bool:
+        return False
+
+    def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
+        if not isinstance(self.layers, str):
+            known = {layer.name: layer for layer in question.required.layers}
+            for name in self.layers:
+                if name not in known:
+                    raise RunError(f"the reference has no layer `{name}`", did_you_mean(name, known))
+        return None
+
+    def work(self, task: Task, submission: Submission) -> Findings:
+        raise AssertionError("it is judged from the outlines alone")
+
+    def judge(self, question: Question, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        ours, theirs = question.required, subject.network
+        wanted = [layer for layer in ours.layers if self._counts(layer)]
+        slips, judged = self._slips(ours, theirs, wanted)
+        if not slips:
+            return Passed(f"{len(wanted)} layers are right")
+        return Failed(
+            _listed([slip.expected for slip in slips]),
+            _listed([slip.found for slip in slips]),
+            next((slip.hint for slip in slips if slip.hint), None),
+            max(0.0, 1 - len(slips) / judged),
+            direction=_listed([slip.direction for slip in slips]),
+            detail=f"{judged - len(slips)} of {judged} are right",
+        )
+
+    def _counts(self, layer: OutlineLayer) -> bool:
+        """Whether a layer of the reference is judged."""
+        if not isinstance(self.layers, str):
+            return layer.name in self.layers
+        return _changes(layer) if self.layers == "changing" else layer.type not in PASSING
+
+    def _slips(
+        self, ours: Outline, theirs: Outline, wanted: list[OutlineLayer]
+    ) -> tuple[list[_Slip], int]:
+        """Everything that is not as required, and out of how many."""
+        everything = not isinstance(self.layers, str) or self.layers == "all"
+        left = [u for u in ours.layers if (u.type not in PASSING if everything else _changes(u))]
+        right = [u for u in theirs.layers if (u.type not in PASSING if everything else _changes(u))]
+        pairs = [(left[i], right[j]) for i, j in align(left, right, self._likeness)]
+        partner = {one.name: other for one, other in pairs}
+        slips: list[_Slip] = []
+        judged = len(wanted)
+        if isinstance(names := match_inputs(ours, theirs), Blocked):
+            judged += 1
+            (first, *_), (other, *_) = ours.inputs.values(), theirs.inputs.items()
+            slips.append(_Slip(f"an input {first}", f"`{other[0]}`: {other[1]}", names.reason))
+        slips += [slip for one in wanted if (slip := self._slip(one, partner.get(one.name))) is not None]
+        if isinstance(self.layers, str):
+            taken = {other.name for _, other in pairs}
+            extra = [other for other in right if other.name not in taken]
+            judged += len(extra)
+            slips += [
+                _Slip("no further layer", f"{_told(other)}, which is one too many", f"`{other.name}` is too many")
+                for other in extra
+            ]
+        return slips, judged
+
+    def _likeness(self, one: OutlineLayer, other: OutlineLayer) -> int:
+        """How much a layer of the submission looks like one of the reference's."""
+        return (
+            IN_PLACE
+            + SAME_NAME * (one.name == other.name)
+            + SAME_SHAPE * (self._shape(one, other) == other.output)
+            + SAME_TYPE * (one.type == other.type)
+        )
+
+    def _shape(self, one: OutlineLayer, other: OutlineLayer) -> TensorType | None:
+        """What the reference's layer would give in the place of ``other``; none if it does not fit there."""
+        if not self.follow_through:
+            return one.output
+        try:
+            return one.component().rule(*other.arrives).output
+        except (Cause, ValueError):
+            return None
+
+    def _slip(self, one: OutlineLayer, other: OutlineLayer | None) -> _Slip | None:
+        """What is wrong with the layer that stands for ``one``."""
+        if other is None:
+            return _Slip(
+                f"{one.name}: a {one.type} that gives {_sizes(one.output)}", "no such layer", f"a {one.type} is missing"
+            )
+        shape = self._shape(one, other)
+        if one.type == other.type and shape == other.output:
+            return None
+        expected = one.output if shape is None else shape
+        if one.type != other.type:
+            return _Slip(
+                f"{one.name}: {one.type}, {_sizes(expected)}", _told(other), f"`{other.name}` is of another type"
+            )
+        arrived = ", ".join(_sizes(x) for x in other.arrives)
+        how = other.component().rule(*other.arrives).how
+        return _Slip(
+            f"{other.name}: {_sizes(expected)}",
+            f"{_sizes(other.output)} (from {arrived})",
+            f"`{other.name}` gives another shape",
+            f"Yours works out as {how}" if how else None,
+        )
+
+
+def _changes(layer: OutlineLayer) -> bool:
+    """Whether a layer gives another shape than what arrives."""
+    return any(x.shape != layer.output.shape for x in layer.arrives)
+
+
+def _told(layer: OutlineLayer) -> str:
+    return f"{layer.name}: {layer.type}, {_sizes(layer.output)}"
+
+
+def _sizes(kind: TensorType) -> str:
+    """A shape as it is written on the board: `16×10×10`."""
+    return "×".join(str(size) for size in kind.shape) or "one number"
+
+
+def _listed(texts: list[str]) -> str:
+    shown = list(dict.fromkeys(texts))
+    more = f"; and {len(shown) - SHOWN} more" if len(shown) > SHOWN else ""
+    return "; ".join(shown[:SHOWN]) + more

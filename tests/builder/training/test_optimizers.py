@@ -1,0 +1,73 @@
+"""Optimisers are torch's own: the same names, defaults and steps."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+import torch
+from torch import nn
+
+from builder.training.optimizers import SGD, Adam, AdamW, Optimizer, optimizers
+
+ALL = [optimizers[name] for name in optimizers]
+every = pytest.mark.parametrize("cls", ALL, ids=lambda cls: cls.__name__)
+
+
+def _theirs(cls: type[Optimizer]) -> type[torch.optim.Optimizer]:
+    found: type[torch.optim.Optimizer] = getattr(torch.optim, cls.__name__)
+    return found
+
+
+def _weights() -> list[nn.Parameter]:
+    torch.manual_seed(0)
+    return [nn.Parameter(torch.randn(4, 3)), nn.Parameter(torch.randn(5))]
+
+
+def _walk(optimizer: torch.optim.Optimizer, weights: list[nn.Parameter]) -> list[torch.Tensor]:
+    for _ in range(5):
+        optimizer.zero_grad()
+        torch.stack([(w**2).sum() + w.sin().sum() for w in weights]).sum().backward()
+        optimizer.step()
+    return [w.detach().clone() for w in weights]
+
+
+@every
+def test_arguments_are_torchs(cls: type[Optimizer]) -> None:
+    signature = dict(inspect.signature(_theirs(cls)).parameters)
+    del signature["params"]
+    fields = cls.model_fields
+    assert set(fields) | (set(cls.refused) & set(signature)) == set(signature)
+    assert set(fields).isdisjoint(cls.refused)
+    for name, info in fields.items():
+        assert info.default == signature[name].default, name
+
+
+@every
+def test_a_step_is_torchs(cls: type[Optimizer]) -> None:
+    ours, theirs = _weights(), _weights()
+    for mine, plain in zip(
+        _walk(cls().build(ours), ours), _walk(_theirs(cls)(theirs, foreach=False), theirs), strict=True
+    ):
+        torch.testing.assert_close(mine, plain)
+
+
+@every
+def test_fields_arrive(cls: type[Optimizer]) -> None:
+    other = {"lr": 0.5, "weight_decay": 0.25, "eps": 1e-3}
+    chosen = {name: value for name, value in other.items() if name in cls.model_fields}
+    built = cls(**chosen).build(_weights())
+    assert {name: built.defaults[name] for name in chosen} == chosen
+
+
+@pytest.mark.parametrize("cls", [SGD, Adam, AdamW])
+def test_the_fused_step_is_taken(cls: type[Optimizer]) -> None:
+    assert cls().build(_weights()).defaults["fused"] is True
+    double = [nn.Parameter(torch.zeros(2, dtype=torch.complex64))]
+    assert not cls().build(double).defaults["fused"]
+
+
+@every
+def test_momentum_like_is_what_one_cycle_asks_for(cls: type[Optimizer]) -> None:
+    defaults = cls().build(_weights()).defaults
+    assert cls.momentum_like == ("momentum" in defaults or "betas" in defaults)
