@@ -9,9 +9,9 @@ from builder.load import infer, load, loads
 from builder.spec import ModelSpec
 
 __all__ = [
+    "GradspecError",
     "Graph",
     "GraphLayer",
-    "GradspecError",
     "ModelSpec",
     "RunError",
     "SpecError",

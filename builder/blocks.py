@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from builder.component import Reader, Unknown, Unresolved
 from builder.errors import Report, did_you_mean
-from builder.scope import Scope, Value
+from builder.making import Copy
+from builder.reader import Reader, Unknown, Unresolved
+from builder.scope import Value
 from builder.source import Mapping, Node, Scalar, describe
 from builder.spec import Block, Item
 
@@ -23,8 +24,7 @@ class Watching(set[str]):
 
 
 def block_names(
-    scope: Scope,
-    item: Item,
+    copy: Copy,
     block: Block,
     arrives: Value,
     constants: dict[str, object],
@@ -36,7 +36,7 @@ def block_names(
     A default may read the constants, ``$in_channels`` and the parameters before it; what the use gives is
     evaluated where the use stands. ``read`` notes the names that defaults read.
     """
-    given = _arguments(item, block, report)
+    given = _arguments(copy.item, block, report)
     if given is None:
         return None
     shape = arrives.type.shape if arrives.type is not None else None
@@ -47,14 +47,14 @@ def block_names(
     for name, default in block.parameters.items():
         if name not in given and isinstance(default, Scalar) and default.value is None:
             report.error(
-                item.kind_place or item.place,
+                copy.place,
                 f"the block `{block.name}` needs `{name}`",
                 f"As in `{block.name}: {{{name}: …}}`.",
             )
             right = False
             continue
         if name in given:
-            reader, node = Reader(report, scope.names, scope.used), given[name]
+            reader, node = copy.reader(report), given[name]
         else:
             reader, node = Reader(report, dict(names), read), default
         try:

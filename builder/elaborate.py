@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from builder.blocks import Watching, block_names
-from builder.budget import Budget
-from builder.component import Reader, Unknown
-from builder.errors import Cause, Place, Report, did_you_mean
-from builder.graph import Graph, GraphLayer
+from builder.errors import Cause, Report, did_you_mean
+from builder.graph import Graph
 from builder.layer import Layer, layers
+from builder.making import Copy, LayerMaker, value_of
 from builder.names import snake_case
+from builder.reader import Reader, Unknown
 from builder.scope import UNKNOWN, Scope, Value
-from builder.shapes import DEFAULT_LIMIT_BYTES, Inferred
+from builder.shapes import DEFAULT_LIMIT_BYTES
 from builder.source import Mapping, describe
 from builder.spec import Block, Item, ModelSpec
 from builder.weight_rules import WeightRules
@@ -54,17 +54,15 @@ class _Elaborator:
     def __init__(self, spec: ModelSpec, report: Report, limit_bytes: int) -> None:
         self.spec = spec
         self.report = report
-        self.graph: list[GraphLayer] = []
-        self.by_name: dict[str, GraphLayer] = {}
+        self.maker = LayerMaker(report, limit_bytes)
         self.aliases: dict[str, str] = {}
         self.uses: dict[int, list[Use]] = {}
         self.rules = WeightRules(report)
         self.complete = True
         self.expanded = 0
-        self.budget = Budget(limit_bytes)
         self.stack: list[str] = []
         self.blocks_used: set[str] = set()
-        self.block_names_read: dict[str, set[str]] = {}
+        self.names_read: dict[str, set[str]] = {}
 
     def run(self) -> Elaborated:
         spec = self.spec
@@ -97,7 +95,7 @@ class _Elaborator:
         graph = Graph(
             spec.name,
             spec.inputs,
-            self.rules.apply(self.graph),
+            self.rules.apply(list(self.maker.made.values())),
             outputs,
             self.aliases,
             complete and bool(outputs),
@@ -112,8 +110,8 @@ class _Elaborator:
         for name, block in spec.blocks.items():
             if name not in self.blocks_used and not scope.uncertain:
                 self.report.error(block.place, f"the block `{name}` is never used", "Use it, or remove it.")
-            elif name in self.block_names_read and not self.report.errors:
-                for parameter in block.parameters.keys() - self.block_names_read[name]:
+            elif name in self.names_read and not self.report.errors:
+                for parameter in block.parameters.keys() - self.names_read[name]:
                     self.report.error(
                         block.parameters[parameter].place,
                         f"the parameter `{parameter}` of `{name}` is never read",
@@ -242,30 +240,31 @@ class _Elaborator:
         shared: str | None,
         written: Item | None = None,
     ) -> None:
+        """One copy of a layer or block. ``written`` is the item that shares, if this is a `share`."""
         assert item.kind is not None
         block = self.spec.blocks.get(item.kind)
-        snake, cls = "", None
-        if block is not None:
-            snake = snake_case(item.kind)
-            self.blocks_used.add(item.kind)
-            if item.kind in layers:
-                self.report.advise(block.place, f"the block `{item.kind}` hides the layer type of that name")
-        else:
-            cls = self._class(item)
-            snake = cls.snake if cls is not None else snake_case(item.kind)
+        cls = self._class(item) if block is None else None
+        snake = cls.snake if cls is not None else snake_case(item.kind)
         scope.counters[snake] += 1
         name = item.name + suffix if item.name is not None else f"{snake}_{scope.counters[snake]}"
-        full = scope.prefix + name
-        origin = self._origin(shared, written, scope, name)
-        sources = item.sources if first else None
-        value = UNKNOWN
+        origin = shared if written is not None or shared is None else f"{shared}.{name}"
+        copy = Copy(
+            scope=scope,
+            item=item,
+            written=written or item,
+            name=name,
+            full=scope.prefix + name,
+            suffix=suffix,
+            sources=item.sources if first else None,
+            origin=origin,
+        )
         if block is not None:
-            value = self._block(scope, item, block, full, sources, suffix, origin)
-            self.uses.setdefault(id(written or item), []).append(Use(name, None, {}))
+            value = self._block(copy, block)
         elif cls is not None:
-            value = self._layer(scope, item, cls, full, sources, suffix, origin, written)
+            value = self._layer(copy, cls)
         else:
-            for source, place in sources or ():
+            value = UNKNOWN
+            for source, place in copy.sources or ():
                 scope.lookup(source, place, suffix)
         if value.source is None:
             self.complete = False
@@ -274,12 +273,15 @@ class _Elaborator:
         if written is None:
             scope.made[name] = item
 
-    @staticmethod
-    def _origin(shared: str | None, written: Item | None, scope: Scope, name: str) -> str | None:
-        """The full name of the layer whose weights this one uses, if any."""
-        if shared is None:
-            return None
-        return shared if written is not None else f"{shared}.{name}"
+    def _layer(self, copy: Copy, cls: type[Layer]) -> Value:
+        made = self.maker.make(copy, cls)
+        if made is not None:
+            self.rules.for_item(copy.full, cls.__name__, copy.item, copy.reader(self.report))
+            self._note(copy, Use(copy.name, made.layer, made.sizes))
+        return value_of(made)
+
+    def _note(self, copy: Copy, use: Use) -> None:
+        self.uses.setdefault(id(copy.written), []).append(use)
 
     def _class(self, item: Item) -> type[Layer] | None:
         assert item.kind is not None
@@ -295,152 +297,44 @@ class _Elaborator:
     def _reader(self, scope: Scope) -> Reader:
         return Reader(self.report, scope.names, scope.used)
 
-    # A layer
-
-    def _layer(
-        self,
-        scope: Scope,
-        item: Item,
-        cls: type[Layer],
-        full: str,
-        sources: tuple[tuple[str, Place], ...] | None,
-        suffix: str,
-        origin: str | None,
-        written: Item | None,
-    ) -> Value:
-        layer = self._reader(scope).component(cls, item.fields, item.kind_place or item.place)
-        if cls.merges:
-            sources = self._merged(item, layer, sources)
-        arrives = scope.arrivals(item, sources, suffix)
-        types = [value.type for value in arrives]
-        names = [value.source for value in arrives]
-        if layer is None or any(kind is None for kind in types):
-            return UNKNOWN
-        try:
-            inferred = layer.infer(*(kind for kind in types if kind is not None))
-        except Cause as cause:
-            place = item.field_place(cause.field)
-            self.report.error(place, cause.problem, cause.hint, offset=cause.offset)
-            return UNKNOWN
-        origin = self._root(origin)
-        if origin is not None and not self._same_weights(item, inferred, origin):
-            return UNKNOWN
-        if not self.budget.take(
-            inferred, item.kind_place or item.place, self.report, shared=origin is not None
-        ):
-            return UNKNOWN
-        made = GraphLayer(
-            name=full,
-            type=cls.__name__,
-            layer=layer,
-            inputs=tuple(name for name in names if name is not None),
-            output_type=inferred.output,
-            parameter_shapes={} if origin else inferred.parameters,
-            buffer_shapes={} if origin else inferred.buffers,
-            multiply_adds=inferred.multiply_adds,
-            how=inferred.how,
-            sizes=inferred.sizes,
-            place=item.place,
-            shared_with=origin,
-        )
-        if full in self.by_name:
-            return UNKNOWN  # the name is given twice, which is reported where it is given
-        self.graph.append(made)
-        self.by_name[full] = made
-        self.rules.for_item(full, cls.__name__, item, self._reader(scope))
-        self.uses.setdefault(id(written or item), []).append(
-            Use(full.removeprefix(scope.prefix), layer, inferred.sizes)
-        )
-        return Value(full, inferred.output)
-
-    def _merged(
-        self, item: Item, layer: Layer | None, sources: tuple[tuple[str, Place], ...] | None
-    ) -> tuple[tuple[str, Place], ...] | None:
-        """What a merging layer reads: its field ``of``, or the item's ``from``."""
-        of = getattr(layer, "of", None)
-        if of is None:
-            return sources
-        place = item.field_place("of")
-        if sources is not None:
-            self.report.error(place, f"`{item.kind}` has `of` and `from`", "Keep one of the two.")
-            return sources
-        nodes = item.fields.get("of") if isinstance(item.fields, Mapping) else item.fields
-        places = [node.place for node in getattr(nodes, "items", ())]
-        return tuple((str(name), places[i] if i < len(places) else place) for i, name in enumerate(of))
-
-    def _root(self, origin: str | None) -> str | None:
-        found = self.by_name.get(origin) if origin is not None else None
-        return (found.shared_with or origin) if found is not None else origin
-
-    def _same_weights(self, item: Item, inferred: Inferred, origin: str) -> bool:
-        owner = self.by_name.get(origin)
-        if owner is None:
-            return False
-        for key, shape in owner.parameter_shapes.items():
-            here = inferred.parameters.get(key)
-            if here != shape:
-                self.report.error(
-                    item.place,
-                    f"`{origin}` has {key} of {list(shape)}, and here {list(here or ())} would be needed",
-                    "A shared layer must meet the same sizes as the first.",
-                )
-                return False
-        return True
-
-    # A block
-
-    def _block(
-        self,
-        scope: Scope,
-        item: Item,
-        block: Block,
-        full: str,
-        sources: tuple[tuple[str, Place], ...] | None,
-        suffix: str,
-        origin: str | None,
-    ) -> Value:
-        arrives = scope.arrivals(item, sources, suffix)
-        place = item.kind_place or item.place
+    def _block(self, copy: Copy, block: Block) -> Value:
+        self.blocks_used.add(block.name)
+        self._note(copy, Use(copy.name, None, {}))
+        if block.name in layers:
+            self.report.advise(block.place, f"the block `{block.name}` hides the layer type of that name")
+        arrives = copy.scope.arrivals(copy.item, copy.sources, copy.suffix)
         if block.name in self.stack:
             chain = " → ".join([*self.stack[self.stack.index(block.name) :], block.name])
-            self.report.error(place, f"the block `{block.name}` contains itself: {chain}")
+            self.report.error(copy.place, f"the block `{block.name}` contains itself: {chain}")
             return UNKNOWN
         if len(arrives) != len(block.inputs):
             wanted = ", ".join(f"`{name}`" for name in block.inputs)
             self.report.error(
-                item.field_place("from"),
+                copy.item.field_place("from"),
                 f"the block `{block.name}` takes {len(block.inputs)} inputs ({wanted}), found {len(arrives)}",
                 "Give them in that order: `from: [a, b]`." if len(block.inputs) > 1 else None,
             )
             return UNKNOWN
-        used = self.block_names_read.setdefault(block.name, set())
-        read = Watching(used, scope.used)
-        names = block_names(scope, item, block, arrives[0], self.spec.constants, read, self.report)
+        read = Watching(self.names_read.setdefault(block.name, set()), copy.scope.used)
+        names = block_names(copy, block, arrives[0], self.spec.constants, read, self.report)
         if names is None:
             return UNKNOWN
-        self.rules.for_item(full, block.name, item, self._reader(scope))
+        self.rules.for_item(copy.full, block.name, copy.item, copy.reader(self.report))
         values = dict(zip(block.inputs, arrives, strict=True))
         last = arrives[0] if block.inputs == ("input",) else None
         inner = Scope(
-            self.report,
-            f"{full}.",
-            names,
-            read,
-            values,
-            last,
-            block.layers,
-            aliases=self.aliases,
+            self.report, f"{copy.full}.", names, read, values, last, block.layers, aliases=self.aliases
         )
         if last is None:
-            inner.unread.update(dict.fromkeys(block.inputs, place))
+            inner.unread.update(dict.fromkeys(block.inputs, block.place))
         self.stack.append(block.name)
-        with self.report.used_at(place):
-            self._items(inner, block.layers, "", origin)
+        with self.report.used_at(copy.place):
+            self._items(inner, block.layers, "", copy.origin)
             inner.mark_read(inner.last)
             if not self.report.errors:
                 inner.report_unread()
         self.stack.pop()
-        scope.uncertain = scope.uncertain or inner.last is UNKNOWN
+        copy.scope.uncertain = copy.scope.uncertain or inner.last is UNKNOWN
         return inner.last or UNKNOWN
 
 

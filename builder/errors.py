@@ -26,7 +26,7 @@ from typing import Final
 MAX_ERRORS: Final = 200
 LONGEST_NAME: Final = 100
 _LONG = re.compile(rf"`([^`]{{{LONGEST_NAME}}})[^`]+`")
-_OPENS = re.compile(r"(\w+)\s*[({\[:]")
+_CALL = re.compile(r"(\w+)\s*([:({\[])\s*(.*?)[)}\]]?\Z", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,13 +218,16 @@ def _fold(name: str) -> str:
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """A hint with the nearest right spelling, or a list of the few there are, or none.
 
-    >>> did_you_mean("Conv2d:3", ["Conv2d", "Linear"])
-    'Write `Conv2d: …`, with a space after the colon.'
+    >>> did_you_mean("Linear(10)", ["Conv2d", "Linear"])
+    'Write `Linear: 10`, with a space after the colon.'
     """
     candidates = list(known)
-    opens = _OPENS.match(name)
-    if opens and opens.group(1) in candidates:
-        return f"Write `{opens.group(1)}: …`, with a space after the colon."
+    call = _CALL.match(name)
+    if call and call[1] in candidates:
+        if not call[3]:
+            return f"Write `{call[1]}`."
+        value = call[3] if re.fullmatch(r"[\w.]+", call[3]) else "{…}"
+        return f"Write `{call[1]}: {value}`, with a space after the colon."
     close = nearest(name, candidates)
     if close is not None:
         return f"Did you mean `{close}`?"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from builder.component import Reader, Unknown, place_of
 from builder.errors import Cause, Place, Report, did_you_mean
 from builder.graph import Graph
+from builder.reader import Reader, Unknown, place_of
 from builder.source import Mapping, Node, describe
 from builder.spec import ModelSpec
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import yaml
+
 from builder.component import to_plain
 from builder.elaborate import Elaborated
+from builder.scalars import resolve as value_of
 from builder.shapes import TensorType
 from builder.source import Mapping, Node, Scalar, Sequence
 from builder.spec import LANGUAGE_VERSION, Item, ModelSpec
@@ -45,6 +48,31 @@ def resolve(spec: ModelSpec, elaborated: Elaborated) -> dict[str, Any]:
         if section is not None:
             normal[key] = section.plain()
     return normal
+
+
+def to_yaml(data: object) -> str:
+    """Plain data as YAML of our reader's schema: a text that would read as anything else is quoted.
+
+    >>> to_yaml({"name": "1e3"})
+    'name: "1e3"\\n'
+    """
+    text: str = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    return text
+
+
+class _Dumper(yaml.SafeDumper):
+    """PyYAML's own resolver is another: it would leave `1e3` bare. Nothing is written as an alias."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def _quoted_where_needed(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    plain = value_of(text) == text and not text.startswith("???")
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if plain else '"')
+
+
+_Dumper.add_representer(str, _quoted_where_needed)
 
 
 def written(node: Node) -> Any:

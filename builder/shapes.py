@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final
 
 from builder.errors import Cause
 
@@ -123,9 +123,6 @@ def broadcast(shapes: list[Shape]) -> Shape | None:
             return None
         axes.append(wide.pop() if wide else 1)
     return tuple(axes)
-
-
-Rank = Literal[1, 2, 3]
 
 
 def expect_reals(arrives: TensorType, layer: str) -> None:

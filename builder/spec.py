@@ -77,9 +77,7 @@ class ModelSpec:
     data_node: Node | None = field(repr=False)
     train: Train | None
     train_node: Node | None = field(repr=False)
-    graph: Graph = field(
-        default_factory=lambda: Graph("", {}, (), {}, complete=False), repr=False
-    )
+    graph: Graph = field(default_factory=lambda: Graph("", {}, (), {}, complete=False), repr=False)
     normal: dict[str, object] = field(default_factory=dict, repr=False)
     advice: tuple[SpecError, ...] = ()
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from builder.component import Reader, Unknown, Unresolved
 from builder.dataset import Data
-from builder.errors import Cause, Place, Report, did_you_mean
+from builder.errors import Cause, Place, Report, did_you_mean, nearest
 from builder.names import check_name
+from builder.reader import Reader, Unknown, Unresolved
 from builder.shapes import TensorType
 from builder.source import Document, Mapping, Node, Scalar, Sequence, describe
 from builder.spec import LANGUAGE_VERSION, Block, Item, ModelSpec
@@ -144,7 +144,7 @@ class _Writer:
 
     def _inputs(self, reader: Reader) -> dict[str, TensorType]:
         one, several = self.root.get("input"), self.root.get("inputs")
-        if one is None and several is None:
+        if one is None and several is None and not nearest_key("input", self.root):
             self.report.error(
                 self.root.place,
                 "a spec needs `input`",
@@ -300,6 +300,8 @@ class _Writer:
             self.report.error(place, cause.problem, cause.hint)
 
     def _layers(self, node: Node | None, place: Place, owner: str) -> tuple[Item, ...]:
+        if node is None and owner == "a spec" and nearest_key("layers", self.root):
+            return (Item(place, unknown=True),)  # misspelt, and reported as that
         if node is None:
             self.report.error(place, f"{owner} needs `layers`", "As in `layers: [Flatten, {Linear: 10}]`.")
             return ()
@@ -389,6 +391,11 @@ class _Writer:
             f"an item of `layers` has one layer type, found {found}",
             "Begin a new item with `- ` for each layer.",
         )
+
+
+def nearest_key(wanted: str, node: Mapping) -> bool:
+    """Whether one of the keys was most likely meant to be ``wanted``."""
+    return any(nearest(str(key), KEYS) == wanted for key in node.entries if key not in KEYS)
 
 
 def _is_hole(node: Node) -> bool:

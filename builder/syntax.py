@@ -60,18 +60,20 @@ class _Explanation:
     def _white_space(self) -> Sentence | None:
         """Tabs and spaces that only look like one."""
         row, column = self.at
-        if found := re.search(r"[^\S \t]", self.line):
-            problem = f"expected a plain space, found the white space U+{ord(found.group()):04X}"
-            return (
-                self._place(row, found.start()),
-                problem,
-                "It looks like a space and is none: type it again.",
-            )
+        if odd := self._odd_space(row):
+            return odd
         indent = self.line[: _indent(self.line)]
         if "\t" in indent or self.rest.startswith("\t"):
             place = self._place(row, indent.index("\t") if "\t" in indent else column)
             return place, "expected spaces, found a tab", "YAML indents with spaces only."
         return None
+
+    def _odd_space(self, row: int) -> Sentence | None:
+        found = re.search(r"[^\S \t]", self._line(row))
+        if found is None:
+            return None
+        problem = f"expected a plain space, found the white space U+{ord(found.group()):04X}"
+        return self._place(row, found.start()), problem, "It looks like a space and is none: retype it."
 
     def _structure(self) -> Sentence | None:
         """Brackets, columns, colons: how values stand to each other."""
@@ -174,8 +176,10 @@ class _Explanation:
                 starts.setdefault(start + len(item.group()), above)
             if start == 0:
                 break
-        known = [f"{start + 1} (as line {above + 1})" for start, above in sorted(starts.items())]
-        expected = ", ".join(known[:-1]) + " or " + known[-1] if len(known) > 1 else "".join(known) or "1"
+        left = max((start for start in starts if start < column), default=None)
+        right = min((start for start in starts if start > column), default=None)
+        near = [start for start in (left, right) if start is not None]
+        expected = " or ".join(f"{start + 1} (as line {starts[start] + 1})" for start in near) or "1"
         problem = f"expected a start in column {expected}, found column {column + 1}"
         return self._place(row, column), problem, _INDENTED
 
@@ -190,7 +194,7 @@ class _Explanation:
             )
             return self._place(*self.at), problem, hint
         above = next((r for r in range(self.at[0] - 1, -1, -1) if self._content_of(r)), None)
-        if above is not None and not re.search(r":(?:\s|\Z)", self._content_of(above)):
+        if above is not None and not re.search(r":(?:[ \t]|\Z)", self._content_of(above)):
             return self._key((above, _indent(self.lines[above])))
         if above is not None:
             return self._indentation()
@@ -202,6 +206,8 @@ class _Explanation:
     def _key(self, start: tuple[int, int]) -> Sentence:
         """A line that should hold a key and has no `: `."""
         row, column = start
+        if odd := self._odd_space(row):
+            return odd
         content = re.sub(r"\A(?:- +)*", "", self._line(row)[column:])
         column = len(self._line(row)) - len(content)
         tight = re.match(r"[A-Za-z_][\w.]*:(?=\S)", content)
@@ -261,7 +267,8 @@ class _Explanation:
     def _found(self) -> str:
         """The word or sign at which the reading stopped."""
         if not self.rest:
-            return "the end of the file" if self.at[0] >= len(self.lines) - 1 else "the end of the line"
+            broken = self.at[0] + (not self.text.endswith(("\n", "\r"))) < len(self.lines)
+            return "the end of the line" if broken else "the end of the file"
         word = re.match(r"\.\.\.|---|- |[\w.+-]+", self.rest)
         return f"`{word.group() if word else self.rest[0]}`"
 

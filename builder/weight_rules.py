@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from builder.component import Reader, Unknown
 from builder.errors import Cause, Place, Report, did_you_mean
 from builder.graph import GraphLayer
+from builder.reader import Reader, Unknown
 from builder.source import Mapping, Node, describe
 from builder.training.initializers import Initializer, initializers
 

@@ -28,6 +28,14 @@ KINDS: Final = {
 # The sizes that follow from what arrives.
 INFERRED: Final = frozenset({"in_channels", "in_features", "num_features", "num_embeddings"})
 
+SIMPLE: Final = {"integer": "a whole number", "number": "a real number", "boolean": "true or false"}
+BOUNDS: Final = {
+    "minimum": "of at least",
+    "exclusiveMinimum": "above",
+    "maximum": "up to",
+    "exclusiveMaximum": "below",
+}
+
 
 def layers(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="A type, as in `Conv2d`.")] = None,
@@ -62,7 +70,7 @@ def layers(
     if as_json:
         render.show_json({"errors": [], "advice": [], kind: [_data(catalogue[known]) for known in catalogue]})
         return
-    rows = [(known, catalogue[known].manual().partition("\n")[0]) for known in sorted(catalogue)]
+    rows = [(known, _manual(catalogue[known]).split("\n")[0].split(". ")[0]) for known in sorted(catalogue)]
     render.show(render.table((kind, ""), rows))
     render.show([(), (("hint", f"`gradspec layers{_flag(kind)} {rows[0][0]}` shows one with its fields."),)])
 
@@ -85,8 +93,7 @@ def schema() -> None:
 def page(component: type[Component]) -> list[render.Line]:
     """A component's manual page: what it is, its fields, and examples that are right."""
     shown: list[render.Line] = [(("title", component.__name__),), ()]
-    for line in component.manual().split("\n"):
-        shown += [(("", "  " + line),)]
+    shown += [(("", "  " + line),) for line in _manual(component).split("\n")]
     rows = [(name, _default(component, name), _takes(component, name)) for name in component.model_fields]
     if rows:
         shown += [(), *render.table(("  field", "default", "takes"), [(f"  {a}", b, c) for a, b, c in rows])]
@@ -97,6 +104,11 @@ def page(component: type[Component]) -> list[render.Line]:
         shown += [(), (("title", "  examples"),)]
         shown += [(("", f"  - {component.__name__}" + (f": {text}" if text else "")),) for text in examples]
     return shown
+
+
+def _manual(component: type[Component]) -> str:
+    """The manual page as a terminal shows it."""
+    return component.manual().replace("``", "`")
 
 
 def _flag(kind: str) -> str:
@@ -143,38 +155,37 @@ def words(schema: dict[str, Any]) -> str:
     'a whole number of at least 1'
     """
     if "anyOf" in schema:
-        parts = [words(part) for part in schema["anyOf"] if part.get("type") not in ("null", "string")]
-        parts += [words(part) for part in schema["anyOf"] if part.get("enum") or part.get("const")]
-        return " or ".join(dict.fromkeys(parts)) or "a text"
-    fixed = schema.get("enum") or ([schema["const"]] if "const" in schema else [])
-    if fixed:
-        return " or ".join(f"`{_yaml(value)}`" for value in fixed)
-    kind = schema.get("type")
-    if kind == "array":
-        many = schema.get("minItems")
-        number = f"{many} " if many and many == schema.get("maxItems") else ""
-        inner = words(schema.get("items", {})).removeprefix("a ").replace("number", "numbers")
-        return f"a list of {number}{inner}" if inner else "a list"
-    name = {"integer": "a whole number", "number": "a real number", "boolean": "true or false"}.get(
-        str(kind), "a text"
+        return _either([part for part in schema["anyOf"] if part.get("type") != "null"])
+    if fixed := schema.get("enum") or ([schema["const"]] if "const" in schema else []):
+        return _or([f"`{_yaml(value)}`" for value in fixed])
+    if schema.get("type") == "array":
+        length = schema.get("minItems") if schema.get("minItems") == schema.get("maxItems") else None
+        return f"a list of {length or 'several'}, each {words(schema.get('items', {}))}"
+    name = SIMPLE.get(schema.get("type", ""), "a text")
+    return " ".join(
+        [name, *(f"{text} {_yaml(schema[key])}" for key, text in BOUNDS.items() if key in schema)]
     )
-    bounds = [
-        f"{text} {_yaml(schema[key])}"
-        for key, text in (
-            ("minimum", "of at least"),
-            ("exclusiveMinimum", "above"),
-            ("maximum", "at most"),
-            ("exclusiveMaximum", "below"),
-        )
-        if key in schema
-    ]
-    return f"{name} {' and '.join(bounds)}".rstrip()
+
+
+def _either(parts: list[dict[str, Any]]) -> str:
+    """One of several: a number and the same number twice, or whatever else."""
+    fixed = [part for part in parts if "enum" in part or "const" in part]
+    rest = [
+        part for part in parts if part not in fixed and part.get("type") != "string"
+    ]  # a fraction, as text
+    if len(rest) == 2 and rest[1].get("items") == rest[0] and rest[1].get("maxItems") == 2:
+        return f"{words(rest[0])}, or two of them"
+    return _or([words(part) for part in [*rest, *fixed] or parts])
+
+
+def _or(choices: list[str]) -> str:
+    return choices[0] if len(choices) == 1 else f"{', '.join(choices[:-1])} or {choices[-1]}"
 
 
 def _data(component: type[Component]) -> dict[str, Any]:
     return {
         "name": component.__name__,
-        "manual": component.manual(),
+        "manual": _manual(component),
         "fields": {
             name: {"default": _default(component, name), "takes": _takes(component, name)}
             for name in component.model_fields

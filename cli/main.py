@@ -118,7 +118,7 @@ def _run(arguments: list[str]) -> int:
     """Runs one command in typer's own context: what it raises reaches ``main`` as it is."""
     command = typer.main.get_command(application(arguments[0] if arguments else None))
     try:
-        with command.make_context("gradspec", arguments or ["--help"]) as context:
+        with command.make_context("gradspec", [*arguments] or ["--help"]) as context:
             command.invoke(context)
     except typer.Exit as end:
         return end.exit_code if arguments else WRONG_USAGE

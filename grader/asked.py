@@ -55,12 +55,14 @@ class Asked(Component):
         Rejected("{points: 4}", "`a question` needs `answer`"),
         Rejected("shapes(conv2d_2)", "there is no `shapes()` in questions"),
         Rejected('"hidden(lstm, 3)"', "`hidden()` is not available yet"),
-        Rejected('"[c for c in output()]"', "`[c for c in output()]` is not part of the language of questions"),
+        Rejected(
+            '"[c for c in output()]"', "`[c for c in output()]` is not part of the language of questions"
+        ),
         Rejected("{answer: true}", "expected an expression, a number or a list of numbers, found true"),
         Rejected("{answer: 1, points: 0}", "expected a real number above 0, found 0"),
         Rejected("{answer: 1, given: 3}", "expected arrays by name, found 3"),
         Rejected("{answer: 1, given: {x: [[1], [2, 3]]}}", "`x` is no array of finite numbers"),
-        Rejected("{answer: 1, wrong: no}", "expected `{wrong answer: what to say of it}`, found the text \"no\""),
+        Rejected("{answer: 1, wrong: 3}", "expected `{wrong answer: what to say of it}`, found 3"),
     )
 
     ask: Text | None = None
@@ -86,7 +88,8 @@ class Asked(Component):
         if self.wrong is not None:
             if not isinstance(self.wrong, dict) or not all(isinstance(v, str) for v in self.wrong.values()):
                 raise Cause(
-                    f"expected `{{wrong answer: what to say of it}}`, found {describe(self.wrong)}", field="wrong"
+                    f"expected `{{wrong answer: what to say of it}}`, found {describe(self.wrong)}",
+                    field="wrong",
                 )
             for text in self.wrong:
                 _read(text, "wrong")
@@ -170,7 +173,9 @@ def _numbers(answer: list[Any]) -> list[Any] | None:
     """A list with every text in it read as a number; none if one is anything else."""
     read: list[Any] = []
     for item in answer:
-        number = _numbers(item) if isinstance(item, list) else _number(item) if isinstance(item, str) else item
+        number = (
+            _numbers(item) if isinstance(item, list) else _number(item) if isinstance(item, str) else item
+        )
         if number is None or isinstance(number, bool):
             return None
         read.append(number)

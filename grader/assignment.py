@@ -11,9 +11,9 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Final
 
-from builder.component import Reader, place_of
 from builder.dataset import Data
 from builder.errors import Cause, Place, Report, did_you_mean
+from builder.reader import Reader, place_of
 from builder.source import Mapping, Node, Scalar, Sequence, describe, read_file
 from builder.training.section import Train
 from grader.check import Allow, Check, Role, checks
@@ -202,6 +202,12 @@ class _AssignmentReader:
         if kind is None:
             return None
         check = self.reader.component(checks[kind], item.entries[kind], item.keys[kind])
+        parts = check.parts if check is not None else None
+        if parts is not None and terms is not None and not math.isclose(parts, terms.points):
+            self.report.error(
+                item.keys[kind],
+                f"the points of its questions sum to {parts:g}, and the check has {terms.points:g}",
+            )
         return _planned(check, terms, item.place) if check is not None and terms is not None else None
 
     def _kind(self, item: Mapping) -> str | None:

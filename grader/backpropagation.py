@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from builder.component import Reader
 from builder.errors import Cause, DataError, Report, WeightsError
+from builder.reader import Reader
 from builder.source import read_text
 from builder.training.losses import Loss, losses
 from builder.weights import read_header
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from builder.runtime.module import Network
-    from grader.checks.gradients import Given
+    from grader.given import Given
     from grader.submission import Submission
 
 STEPS: Final = (1e-6, 1e-5, 1e-7)  # a kink of ReLU may lie within one of them, hardly within all
@@ -85,7 +85,7 @@ def _hold_against_differences(network: Network, value: Callable[[], Tensor], ent
 
 
 def given_task(question: Question, subject: Subject, given: Given, loss: Loss | None) -> Task:
-    """What the reference's worker needs for the gradients of a loss. Raises ``RunError`` if files do not fit."""
+    """What the reference's worker needs for a loss's gradients. Raises ``RunError`` if files do not fit."""
     outline, folder = subject.network, question.folder
     arrays = {f"input.{k}": a for k, a in read_inputs(folder, given.input, outline.inputs).items()}
     targets = read_npz(folder, given.target)
@@ -95,7 +95,8 @@ def given_task(question: Question, subject: Subject, given: Given, loss: Loss | 
     examples = len(next(iter(arrays.values())))
     if target.ndim == 0 or len(target) != examples:
         raise DataError(f"`target` in `{given.target}` must be for {examples} examples")
-    arrays["target"] = target.astype(np.int64) if target.dtype.kind in "iu" else reals(target, "target", given.target)
+    whole = target.dtype.kind in "iu"
+    arrays["target"] = target.astype(np.int64) if whole else reals(target, "target", given.target)
     arrays |= {f"weight.{name}": array for name, array in _weights(question, given.weights, outline).items()}
     chosen = loss or question.loss
     if chosen is None:
@@ -116,7 +117,8 @@ def _weights(question: Question, file: str, outline: Outline) -> dict[str, Array
         if name in learned and name not in arrays:
             raise WeightsError(f"`{file}` has no `{name}`, which the reference has.")
         if name in arrays and arrays[name].shape != shape:
-            raise WeightsError(f"`{file}`: `{name}`: expected {list(shape)}, found {list(arrays[name].shape)}.")
+            found = list(arrays[name].shape)
+            raise WeightsError(f"`{file}`: `{name}`: expected {list(shape)}, found {found}.")
     return {name: arrays[name] for name in outline.state if name in arrays}
 
 
@@ -150,7 +152,8 @@ def loaded(submission: Submission, weights: dict[str, Array], seed: int = 0) -> 
 
     network = build(submission.spec, seed).double().eval()
     state = network.state_dict()
-    network.load_state_dict(state | {name: _tensor(array).to(state[name].dtype) for name, array in weights.items()})
+    given = {name: _tensor(array).to(state[name].dtype) for name, array in weights.items()}
+    network.load_state_dict(state | given)
     return network
 
 

@@ -140,6 +140,11 @@ class Check(Component):
     def reads(self) -> tuple[Role, ...]:
         """The submitted files that this check opens. The reference may lack all but the model."""
 
+    @property
+    def parts(self) -> float | None:
+        """What the points of its parts sum to, which must be the check's; none if they have none."""
+        return None
+
     def how_to(self, role: Role) -> str | None:
         """How a student makes a file of ``reads``, for one who has handed in none."""
         return None

@@ -29,7 +29,9 @@ class Facts:
     nothing has a batch axis; one with an axis more in front is a batch.
     """
 
-    def __init__(self, submission: Submission, given: Mapping[str, Array], loss: dict[str, Any] | None) -> None:
+    def __init__(
+        self, submission: Submission, given: Mapping[str, Array], loss: dict[str, Any] | None
+    ) -> None:
         self._submission = submission
         self._graph = submission.graph
         self._given = given
@@ -175,7 +177,7 @@ class Facts:
 
     @cached_property
     def _network(self) -> Network:
-        """The reference with its weights, those that are given in their place. Raises ``Cause`` for chance."""
+        """The reference with its weights, or the given ones. Raises ``Cause`` if any is drawn at random."""
         given = {name: self._weight(name) for name in self._graph.state if name in self._given}
         submission = self._submission
         weights = dict(submission.weights) if submission.has("weights") else {}

@@ -97,7 +97,9 @@ def read_inputs(folder: Path, file: str, types: Mapping[str, TensorType]) -> dic
             raise DataError(f"`{name}` in `{file}` must be {kind}, and its shape is {list(array.shape)}")
         if kind.vocabulary is not None:
             if array.dtype.kind not in "iu" or array.min() < 0 or array.max() >= kind.vocabulary:
-                raise DataError(f"`{name}` in `{file}` must hold whole numbers from 0 to {kind.vocabulary - 1}")
+                raise DataError(
+                    f"`{name}` in `{file}` must hold whole numbers from 0 to {kind.vocabulary - 1}"
+                )
             arrays[name] = array.astype(np.int64)
         else:
             arrays[name] = reals(array, name, file)
@@ -142,7 +144,11 @@ def injected_task(
     arrays = inputs.arrays(question.folder, reference.inputs)
     examples = len(next(iter(arrays.values())))
     return Task(
-        {"weights": recipe(reference, matching.keys(reference)), "seed": seed, "inputs": list(names.values())},
+        {
+            "weights": recipe(reference, matching.keys(reference)),
+            "seed": seed,
+            "inputs": list(names.values()),
+        },
         {f"input.{names[name]}": array for name, array in arrays.items()},
         operations=examples * passes * network.multiply_adds,
         values=examples * sum(layer.output.size for layer in network.layers),
@@ -151,7 +157,9 @@ def injected_task(
 
 def recipe(reference: Outline, keys: Mapping[str, str]) -> list[list[Any]]:
     """How each tensor is drawn: the submission's key, the reference's, the shape, the law and its scale."""
-    state = [(layer, name, shape) for layer in weighted(reference) for name, shape in own_state(layer).items()]
+    state = [
+        (layer, name, shape) for layer in weighted(reference) for name, shape in own_state(layer).items()
+    ]
     return [
         [keys[f"{layer.name}.{name}"], f"{layer.name}.{name}", list(shape), *_law(layer, name, shape)]
         for layer, name, shape in state

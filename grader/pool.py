@@ -53,6 +53,11 @@ class Server:
         ours.settimeout(START_SECONDS)
         self._ready = False
 
+    @property
+    def pid(self) -> int:
+        """The server's process."""
+        return self._process.pid
+
     def __enter__(self) -> Self:
         return self
 

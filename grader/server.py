@@ -23,9 +23,9 @@ from safetensors.numpy import load as unpack
 from safetensors.numpy import save
 
 from builder import loads
-from builder.component import Reader
 from builder.errors import Report
 from builder.layer import layers
+from builder.reader import Reader
 from builder.source import Scalar, Sequence, read_text
 from grader.check import Check, Role, checks
 from grader.limits import Limits

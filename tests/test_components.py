@@ -24,9 +24,10 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 import builder
-from builder.component import Accepted, Catalogue, Component, Reader, Rejected
+from builder.component import Accepted, Catalogue, Component, Rejected
 from builder.errors import Cause, Report, SpecError
 from builder.layer import REFUSED, Layer, layers
+from builder.reader import Reader
 from builder.shapes import TensorType
 from builder.source import Mapping, read_text
 from builder.training.initializers import Initializer

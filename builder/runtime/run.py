@@ -16,6 +16,7 @@ import yaml
 
 from builder.errors import RunError, SpecErrors, WeightsError
 from builder.load import loads
+from builder.resolve import to_yaml
 from builder.runtime.data import Preprocessing
 from builder.runtime.files import load_weights, write_atomically, write_json, write_tensors
 from builder.runtime.module import Network, build
@@ -138,7 +139,7 @@ def epochs_before(out: Path) -> int:
 
 def write_spec(out: Path, spec: ModelSpec) -> None:
     """Writes the resolved spec, every default filled in."""
-    text = yaml.safe_dump(spec.resolved(), sort_keys=False, allow_unicode=True, width=100)
+    text = to_yaml(spec.resolved())
     write_atomically(out / SPEC, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
@@ -177,14 +178,14 @@ def _read_spec(folder: Path) -> ModelSpec:
     except SpecErrors as errors:
         bare = {k: v for k, v in yaml.safe_load(text).items() if k not in ("data", "train")}
         try:
-            return loads(yaml.safe_dump(bare, sort_keys=False), str(folder / SPEC), folder)
+            return loads(to_yaml(bare), str(folder / SPEC), folder)
         except SpecErrors:
             raise RunError(f"The spec of the run cannot be read: {errors.errors[0]}") from None
 
 
 def _plain(spec: ModelSpec) -> Any:
     """The resolved spec as it comes back from its file."""
-    return yaml.safe_load(yaml.safe_dump(spec.resolved()))
+    return yaml.safe_load(to_yaml(spec.resolved()))
 
 
 def _differences(before: Any, after: Any, path: str = "") -> Iterator[str]:

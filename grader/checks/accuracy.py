@@ -100,6 +100,11 @@ class accuracy(Check):
             return Failed(f"an input of N×{shape}, as the assignment's data gives", f"{arrives}")
         layer = network.layer(next(iter(outputs.values())))
         output = layer.output if layer is not None else arrives
+        classes = examples.target.classes
+        shape = output.shape[:1] if classes is not None else examples.labels.shape[1:] or (1,)
+        if output.shape != shape:
+            axes = "one value per class" if classes is not None else "×".join(["N", *map(str, shape)])
+            return Failed(f"an output of {axes}", f"{output}")
         try:
             self.metric.check(output, examples.target)
         except Cause as cause:

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Self, final
 
 import numpy as np
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from builder.component import Accepted, Named, Rejected
 from builder.errors import Cause, RunError, SpecErrors
@@ -46,13 +46,13 @@ class answers(Check):
     )
     rejects = (
         Rejected("", "expected at least one question, found none"),
-        Rejected("[1, 2]", "`answers` takes its questions by name, found the list [1, 2]"),
+        Rejected("[1, 2]", "`answers` takes its fields by name, found a list"),
         Rejected("{q1: {answer: 1, points: 2}, q2: 5}", "`q2` has no `points`, and other questions have"),
         Rejected("{q1: shap(conv2d_2)}", "there is no `shap()` in questions"),
         Rejected("{q1: {answer: 1, pionts: 2}}", "`a question` has no field `pionts`"),
     )
 
-    questions: Annotated[dict[str, Asked], Named(Asked)] = {}
+    questions: Annotated[dict[str, Asked], Named(Asked)] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _points(self) -> Self:
@@ -68,8 +68,7 @@ class answers(Check):
         return self
 
     @property
-    def sum(self) -> float | None:
-        """What the questions' points sum to; none if they only share those of the check."""
+    def parts(self) -> float | None:
         points = [asked.points for asked in self.questions.values() if asked.points is not None]
         return math.fsum(points) if points else None
 
@@ -112,7 +111,7 @@ class answers(Check):
     def judge(self, question: Question, subject: Subject, found: Findings, reference: Findings) -> Outcome:
         slips: dict[str, tuple[str, str, str | None]] = {}
         reached = 0.0
-        total = self.sum or float(len(self.questions))
+        total = self.parts or float(len(self.questions))
         for name, asked in self.questions.items():
             value, *others = reference.data[name]
             given = found.data.get(name)
@@ -150,7 +149,7 @@ class answers(Check):
 
 def _how_to(questions: dict[str, Asked]) -> str:
     lines = ", ".join(f"`{name}: …`" for name in list(questions)[:SHOWN])
-    return f"It holds a line for each question: {lines}; an answer is a number, or a list such as [16, 10, 10]."
+    return f"It holds a line for each question: {lines}; an answer is a number or a list: [16, 10, 10]."
 
 
 def _handed_in(submission: Submission, questions: dict[str, Asked]) -> dict[str, Any]:

@@ -130,9 +130,9 @@ class forward(Check):
             wanted, given = reference.arrays[f"output.{name}"], found.arrays.get(f"output.{other}")
             scale = float(np.abs(wanted).max(initial=0.0))
             if not np.isfinite(scale) or scale == 0:
+                what = "zero" if scale == 0 else "not finite"
                 raise RunError(
-                    f"the reference's output `{name}` is {'zero' if scale == 0 else 'not finite'} on these inputs",
-                    "Another `seed` may help.",
+                    f"the reference's output `{name}` is {what} on these inputs", "Another `seed` may help."
                 )
             if given is None or given.shape != wanted.shape or given.dtype != wanted.dtype:
                 return float("inf")

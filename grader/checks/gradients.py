@@ -6,7 +6,7 @@ Relative error ‖a − b‖/max(‖a‖, ‖b‖) in float64, as in Stanford's 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Self, final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, final
 
 import numpy as np
 from pydantic import model_validator
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 FORWARD_AND_BACK: Final = 3
 SHOWN: Final = 3
+WHERE: Final = (
+    "A gradient depends on the layers before it, through the values, and on those after it, through the "
+    "chain rule: find the first layer whose values differ, and start there."
+)
 
 
 @final
@@ -107,7 +111,8 @@ class gradients(Check):
             from grader.backpropagation import given_task
 
             return given_task(question, subject, self.given, self.loss)
-        return Task({"expected": {name: list(shape) for name, shape in _parameters(question.required).items()}})
+        wanted = _parameters(question.required)
+        return Task({"expected": {name: list(shape) for name, shape in wanted.items()}})
 
     def work(self, task: Task, submission: Submission) -> Findings:
         if "expected" in task.parameters:
@@ -134,7 +139,7 @@ class gradients(Check):
             return Failed(
                 f"every gradient to a relative error of {self.tolerance:g}",
                 f"`{worst}`: {_percent(wrong[worst])}; {len(wrong)} of {len(names)} are wrong",
-                _from_the_end(question.required, wrong),
+                WHERE,
                 fraction,
                 direction=f"the gradient of `{worst}` is wrong",
                 detail="; ".join(f"{name}: {error:.1e}" for name, error in errors.items()),
@@ -171,17 +176,6 @@ def _error(found: Array | None, wanted: Array) -> float:
 
 def _percent(error: float) -> str:
     return "nothing comparable" if error == 2 else f"a relative error of {error:.2g}"
-
-
-def _from_the_end(reference: Outline, wrong: Mapping[str, float]) -> str:
-    """Where to look: a gradient passes through all that comes after its layer, so the last wrong one tells."""
-    last = next((name for name in reversed(_parameters(reference)) if name in wrong), None)
-    if last is None:
-        return "Only the gradient of the input is wrong: look at what comes before the first parameters."
-    return (
-        f"Counted from the output, `{last}` is the first wrong one (in the order of the task): "
-        "look at its layer, and at what comes after it."
-    )
 
 
 def _submitted(expected: Mapping[str, Any], submission: Submission) -> Findings:

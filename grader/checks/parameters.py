@@ -39,7 +39,7 @@ class parameters(Check):
         Rejected("{min: 5, max: 4}", "`min` is 5 and `max` is 4: no network has that"),
         Rejected("{equal: 5, max: 9}", "`equal` stands alone, without `min` and `max`"),
         Rejected("{equal: false}", "expected true or a whole number of at least 0, found false"),
-        Rejected("{max: 62,000}", "`parameters` has no field `000`"),
+        Rejected('{max: "62,000"}', 'expected a whole number of at least 0, found the text "62,000"'),
         Rejected("{max: 1, of: layers}", 'expected `parameters` or `multiply_adds`, found the text "layers"'),
     )
 

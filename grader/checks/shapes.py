@@ -6,7 +6,7 @@ Only the shape rules are asked; nothing is built or run.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, final
+from typing import TYPE_CHECKING, Any, Final, Self, final
 
 from pydantic import model_validator
 
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 SHOWN: Final = 3
 # A layer in another's place is one slip, not two; a right type counts before a right shape before a name.
-IN_PLACE, SAME_NAME, SAME_SHAPE, SAME_TYPE = (1000**rank for rank in range(4))
+IN_PLACE: Final = 1
+SAME_NAME: Final = 10**3
+SAME_SHAPE: Final = 10**6
+SAME_TYPE: Final = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +120,7 @@ class shapes(Check):
             return layer.name in self.layers
         return _changes(layer) if self.layers == "changing" else layer.type not in PASSING
 
-    def _slips(
-        self, ours: Outline, theirs: Outline, wanted: list[OutlineLayer]
-    ) -> tuple[list[_Slip], int]:
+    def _slips(self, ours: Outline, theirs: Outline, wanted: list[OutlineLayer]) -> tuple[list[_Slip], int]:
         """Everything that is not as required, and out of how many."""
         everything = not isinstance(self.layers, str) or self.layers == "all"
         left = [u for u in ours.layers if (u.type not in PASSING if everything else _changes(u))]
@@ -138,7 +139,11 @@ class shapes(Check):
             extra = [other for other in right if other.name not in taken]
             judged += len(extra)
             slips += [
-                _Slip("no further layer", f"{_told(other)}, which is one too many", f"`{other.name}` is too many")
+                _Slip(
+                    "no further layer",
+                    f"{_told(other)}, which is one too many",
+                    f"`{other.name}` is too many",
+                )
                 for other in extra
             ]
         return slips, judged
@@ -165,7 +170,9 @@ class shapes(Check):
         """What is wrong with the layer that stands for ``one``."""
         if other is None:
             return _Slip(
-                f"{one.name}: a {one.type} that gives {_sizes(one.output)}", "no such layer", f"a {one.type} is missing"
+                f"{one.name}: a {one.type} that gives {_sizes(one.output)}",
+                "no such layer",
+                f"a {one.type} is missing",
             )
         shape = self._shape(one, other)
         if one.type == other.type and shape == other.output:
@@ -173,7 +180,9 @@ class shapes(Check):
         expected = one.output if shape is None else shape
         if one.type != other.type:
             return _Slip(
-                f"{one.name}: {one.type}, {_sizes(expected)}", _told(other), f"`{other.name}` is of another type"
+                f"{one.name}: {one.type}, {_sizes(expected)}",
+                _told(other),
+                f"`{other.name}` is of another type",
             )
         arrived = ", ".join(_sizes(x) for x in other.arrives)
         how = other.component().rule(*other.arrives).how

@@ -12,11 +12,12 @@ import pytest
 import yaml
 from numpy.typing import NDArray
 
-from builder.component import Component, Reader
+from builder.component import Component
 from builder.dataset import PARTS, Data, Split, check_labels
 from builder.datasets.digits import Digits
 from builder.datasets.npz import NPZ
 from builder.errors import Cause, DataError, Report, SpecError
+from builder.reader import Reader
 from builder.shapes import TensorType
 from builder.source import Mapping, read_text
 from builder.transforms.random_rotation import RandomRotation

@@ -9,8 +9,8 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from builder import fields
-from builder.component import sentence
 from builder.fields import pair
+from builder.reader import sentence
 from builder.source import Document, Scalar, Sequence, read_text
 
 TAKES: list[tuple[str, str, object]] = [

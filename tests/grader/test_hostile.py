@@ -114,7 +114,11 @@ WEIGHTS_FAIL: dict[str, tuple[Break, str, str]] = {
         "`weights.safetensors` of at most ",
         "10,737,418,240 bytes",
     ),
-    "header of 2^63": (bytes_of_weights(struct.pack("<Q", 1 << 63) + b"{}"), "the weights of this model", "header"),
+    "header of 2^63": (
+        bytes_of_weights(struct.pack("<Q", 1 << 63) + b"{}"),
+        "the weights of this model",
+        "header",
+    ),
     "pickle": (bytes_of_weights(b"PK\x03\x04" + b"\0" * 64), "the weights of this model", "never opened"),
     "no bytes": (bytes_of_weights(b""), "the weights of this model", "header"),
     "other shape": (
@@ -127,7 +131,11 @@ WEIGHTS_FAIL: dict[str, tuple[Break, str, str]] = {
         "the weights of this model",
         "F16",
     ),
-    "missing": (weights_as(lambda arrays: arrays.pop("linear_1.bias")), "the weights of this model", "no `linear_1.bias`"),
+    "missing": (
+        weights_as(lambda arrays: arrays.pop("linear_1.bias")),
+        "the weights of this model",
+        "no `linear_1.bias`",
+    ),
     "extra": (
         weights_as(lambda arrays: arrays.update({"evil": np.zeros(1, np.float32)})),
         "the weights of this model",
@@ -213,7 +221,9 @@ def test_a_convolution_for_hours_fails_before_it_is_built(classroom: Classroom, 
     neighbours_are_right(graded, 1)
     outcome = check(graded["hours"], "clean").outcome
     assert isinstance(outcome, Failed)
-    assert "the limit of planned cost" in outcome.expected or "the limit of planned memory" in outcome.expected
+    assert (
+        "the limit of planned cost" in outcome.expected or "the limit of planned memory" in outcome.expected
+    )
 
 
 SLOW = """\

@@ -86,11 +86,11 @@ def test_a_hidden_check_leaves_no_trace_on_the_page() -> None:
     one = student(
         "ada",
         check("open", Passed()),
-        check("secret", Failed("97", "83", fraction=0.3), "hidden", "direction"),
+        check("secret", Failed("0.9713", "0.8317", fraction=0.3), "hidden", "direction"),
         check("later", Blocked("secret", "it did not pass")),
     )
     html = page(class_of(one).assignment, one)
-    assert "secret" not in html and "97" not in html and "83" not in html
+    assert "secret" not in html and "0.97" not in html and "0.83" not in html
     assert "A check that it needs did not pass." in html
     assert "of 20 points in the checks shown here" in html.replace("</strong> <span>", " ")
     assert re.search(r"<strong>10</strong>", html), "the subtotal of visible checks alone"

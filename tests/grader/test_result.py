@@ -13,7 +13,9 @@ from grader.outcome import Outcome
 
 def result(outcome: Outcome, points: float = 10, *, passing: float = 0.0, bonus: bool = False) -> CheckResult:
     place = Place("a", 1, 1)
-    return CheckResult(Planned("v", valid(), points, {}, passing, bonus, None, "visible", "expected", place), outcome)
+    return CheckResult(
+        Planned("v", valid(), points, {}, passing, bonus, None, "visible", "expected", place), outcome
+    )
 
 
 @pytest.mark.parametrize(
@@ -53,7 +55,15 @@ def test_who_is_not_judged_is_never_zero() -> None:
         "points": None,
         "of": 20,
         "checks": [
-            {"check": "v", "outcome": "passed", "points": 10, "of": 10, "expected": None, "found": None, "hint": None},
+            {
+                "check": "v",
+                "outcome": "passed",
+                "points": 10,
+                "of": 10,
+                "expected": None,
+                "found": None,
+                "hint": None,
+            },
             {
                 "check": "v",
                 "outcome": "broken",

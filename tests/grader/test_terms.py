@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from builder.component import Component, Reader
+from builder.component import Component
 from builder.errors import Place, Report
+from builder.reader import Reader
 from builder.source import read_text
 from grader.terms import Allowed, Head, Reference, SubmittedFiles, Terms
 

@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch.nn import init
 
-from builder.component import Accepted, Reader
+from builder.component import Accepted
 from builder.errors import Cause, Report
+from builder.reader import Reader
 from builder.source import read_text
 from builder.training.initializers import Initializer, initializers
 

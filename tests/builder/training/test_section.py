@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import yaml
 
-from builder.component import Component, Reader
+from builder.component import Component
 from builder.dataset import Target
 from builder.errors import Report, SpecError
+from builder.reader import Reader
 from builder.shapes import TensorType
 from builder.source import Mapping, read_text
 from builder.training.losses import CrossEntropyLoss, MSELoss

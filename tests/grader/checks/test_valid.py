@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from builder import loads
+from grader import Failed, Passed
+from grader.check import Allow, Findings, Question, Subject, Task
+from grader.checks.valid import outline_of, valid
+from grader.outcome import Outcome
+from grader.outline import Outline
+from grader.submission import Submission
+
+if TYPE_CHECKING:
+    from tests.grader.conftest import Classroom
+
+
+def judged(folder: Path, text: str, allow: Allow = Allow()) -> Outcome:  # noqa: B008  (frozen)
+    (folder / "model.yaml").write_text(text)
+    submission = Submission(folder, {"model": "model.yaml"}, arrays_limit=1 << 20)
+    found = valid().work(Task(), submission)
+    subject = Subject(outline_of(found), frozenset({"model"}))
+    return valid().judge(Question(folder, allow=allow), subject, found, Findings())
+
+
+MODEL = "input: [1, 8, 8]\nlayers: [Flatten, {Linear: $(2 * 5)}, Tanh, {Linear: 10}]\n"
+
+
+def test_a_right_model_passes(tmp_path: Path) -> None:
+    assert judged(tmp_path, MODEL) == Passed()
+
+
+def test_all_errors_are_shown_as_validate_shows_them(tmp_path: Path) -> None:
+    outcome = judged(tmp_path, "input: [1, 8, 8]\nlayers:\n  - Flaten\n  - Linear: ten\n")
+    assert isinstance(outcome, Failed) and outcome.fraction == 0
+    lines = outcome.found.splitlines()
+    assert lines[0] == "2 errors:" and len(lines) == 3
+    assert lines[1].startswith("model.yaml:3:5: ") and "`Flatten`" in lines[1]
+    assert lines[2].startswith("model.yaml:4:13: ")
+
+
+def test_the_submissions_own_data_and_train_count_for_nothing(tmp_path: Path) -> None:
+    own = "data: {source: {NPZ: {path: at-home.npz}}}\ntrain: {loss: NoSuchLoss}\n"
+    assert judged(tmp_path, MODEL + own) == Passed()
+    both = judged(tmp_path, MODEL.replace("Tanh", "Than") + own)
+    assert isinstance(both, Failed) and both.found.startswith("1 error:") and "Than" in both.found
+
+
+@pytest.mark.parametrize(
+    "allow, expected, found",
+    [
+        (Allow(("Flatten", "Linear")), "only the layer types `Flatten`, `Linear`", "1 × `Tanh`"),
+        (Allow(literal_numbers=5), "at most 5 numbers in the text of the model", "6"),
+    ],
+)
+def test_what_is_not_allowed_fails(tmp_path: Path, allow: Allow, expected: str, found: str) -> None:
+    outcome = judged(tmp_path, MODEL, allow)
+    assert isinstance(outcome, Failed) and outcome.direction
+    assert (outcome.expected, outcome.found) == (expected, found)
+
+
+def test_what_is_just_allowed_passes(tmp_path: Path) -> None:
+    assert judged(tmp_path, MODEL, Allow(("Flatten", "Linear", "Tanh"), 6)) == Passed()
+
+
+def test_numbers_hidden_in_aliases_are_counted(tmp_path: Path) -> None:
+    text = "constants: {a: &a [1, 2, 3]}\ninput: *a\nlayers: [Flatten, {Linear: 10}]\n".replace(
+        "constants: {a: &a [1, 2, 3]}\ninput: *a", "input: &a [1, 2, 3]\nexpect: {input: *a}"
+    )
+    assert isinstance(judged(tmp_path, text, Allow(literal_numbers=6)), Failed)
+
+
+def test_an_outline_survives_its_journey() -> None:
+    spec = loads(MODEL + "\n")
+    outline = Outline.of(spec.graph)
+    assert Outline.from_json(outline.to_json()) == outline
+    assert outline.parameters == spec.graph.parameters
+    assert list(outline.state) == list(spec.graph.state)
+    linear = outline.layer("linear_2")
+    assert linear is not None and linear.arrives[0].shape == (10,)
+    assert linear.component() == spec.graph.by_name["linear_2"].layer
+
+
+def test_errors_of_a_model_block_what_reads_it(classroom: Classroom, weights: bytes) -> None:
+    classroom.submit("ada", "layers: []", weights)
+    assert [type(c.outcome).__name__ for c in classroom.graded()["ada"].checks] == ["Failed", "Blocked"]

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from builder.errors import RunError
+from grader import Began, Blocked, Failed, Judged, grade
+from grader.checks.accuracy import accuracy
+
+if TYPE_CHECKING:
+    from tests.grader.conftest import Classroom
+
+
+def test_progress_is_told_in_order(classroom: Classroom, weights: bytes) -> None:
+    for name in ("c", "a", "b"):
+        classroom.submit(name, weights=weights)
+    events: list[object] = []
+    result = grade(classroom.assignment, classroom.submissions, server=classroom.server, watch=events.append)
+    first, *others = events
+    assert isinstance(first, Began) and first.submissions == 3
+    assert [one.done for one in others if isinstance(one, Judged)] == [1, 2, 3]
+    assert [one.id for one in result.submissions] == ["a", "b", "c"]
+
+
+def test_the_same_class_gets_the_same_points(classroom: Classroom, weights: bytes) -> None:
+    for name in "abcdef":
+        classroom.submit(name, weights=classroom.weights_of(classroom.model, seed=ord(name)))
+    once, again = classroom.grade(jobs=1), classroom.grade(jobs=2)
+    assert once.to_json() == again.to_json()
+
+
+def test_needs_block_below_their_part(classroom: Classroom, weights: bytes) -> None:
+    text = classroom.assignment.read_text().replace("points: 10}", "points: 5}")
+    classroom.assignment.write_text(
+        text + "  - {name: next, accuracy: {zero: 0, full: 1}, needs: {clean: 0.9}, points: 3}\n"
+        "  - {name: easy, accuracy: {zero: 0, full: 1}, needs: {clean: 0.01}, points: 2}\n"
+    )
+    classroom.submit("ada", weights=weights)
+    _, clean, after, easy = classroom.graded()["ada"].checks
+    assert isinstance(clean.outcome, Failed)
+    assert after.outcome == Blocked(
+        "clean", f"it reached {clean.outcome.fraction:.0%} of its points, and 90% are needed"
+    )
+    assert isinstance(easy.outcome, Failed)
+
+
+def test_a_fault_of_ours_is_broken_with_its_trace_for_the_lecturer(
+    classroom: Classroom, weights: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(accuracy, "judge", fails)
+    classroom.submit("ada", weights=weights)
+    out = classroom.folder / "out"
+    result = classroom.grade(out=out)
+    assert result.broken and result.submissions[0].points is None
+    assert "a bug" in (out / "logs" / "ada.txt").read_text()
+    assert "a bug" not in (out / "feedback" / "ada.html").read_text()
+
+
+def test_archives_and_empty_classes_are_said(classroom: Classroom, weights: bytes) -> None:
+    with pytest.raises(RunError, match="holds no submission"):
+        classroom.grade()
+    classroom.submit("ada", weights=weights)
+    (classroom.submissions / "notes.txt").write_text("")
+    (classroom.submissions / ".DS_Store").write_text("")
+    assert classroom.grade().ignored == ("notes.txt",)
+    (classroom.submissions / "bob.zip").write_bytes(b"PK")
+    with pytest.raises(RunError, match=r"`bob.zip` is an archive"):
+        classroom.grade()
+
+
+def test_nothing_is_left_running(classroom: Classroom, weights: bytes) -> None:
+    classroom.submit("ada", weights=weights)
+    before = len(os.listdir("/proc/self/fd"))
+    classroom.grade()
+    assert len(os.listdir("/proc/self/fd")) == before
+    children = Path(f"/proc/{classroom.server.pid}/task/{classroom.server.pid}/children")
+    until = time.monotonic() + 10
+    while children.read_text() and time.monotonic() < until:
+        time.sleep(0.01)
+    assert children.read_text() == ""
