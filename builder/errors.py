@@ -226,7 +226,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     if call and call[1] in candidates:
         if not call[3]:
             return f"Write `{call[1]}`."
-        value = call[3] if re.fullmatch(r"[\w.]+", call[3]) else "{…}"
+        value = call[3] if call[2] != "{" and re.fullmatch(r"[\w.]+", call[3]) else "{…}"
         return f"Write `{call[1]}: {value}`, with a space after the colon."
     close = nearest(name, candidates)
     if close is not None:

@@ -18,6 +18,8 @@ from builder.source import describe
 
 LARGEST: Final = 1 << 62
 _FRACTION = re.compile(r"\s*([-+]?[0-9]+(?:\.[0-9]+)?)\s*/\s*([0-9]+(?:\.[0-9]+)?)\s*\Z")
+# The same as JSON Schema writes it: ECMAScript has no \Z.
+_FRACTION_SCHEMA: Final = r"^\s*[-+]?[0-9]+(\.[0-9]+)?\s*/\s*[0-9]+(\.[0-9]+)?\s*$"
 
 
 def wrong(expected: str, found: object, hint: str | None = None) -> PydanticCustomError:
@@ -142,7 +144,7 @@ def _one_or_pair_schema(least: int) -> dict[str, Any]:
 
 
 def _number_schema(**bounds: float) -> dict[str, Any]:
-    return {"anyOf": [{"type": "number", **bounds}, {"type": "string", "pattern": _FRACTION.pattern}]}
+    return {"anyOf": [{"type": "number", **bounds}, {"type": "string", "pattern": _FRACTION_SCHEMA}]}
 
 
 Int = Annotated[int, PlainValidator(_int("a whole number", None)), WithJsonSchema(_integer_schema(None))]

@@ -130,6 +130,9 @@ def _yaml(value: object) -> str:
         return "none"
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, dict):
+        inner = ", ".join(f"{key}: {_yaml(item)}" if item != {} else str(key) for key, item in value.items())
+        return inner if inner in value else f"{{{inner}}}"
     if isinstance(value, list):
         return f"[{', '.join(map(_yaml, value))}]"
     return str(value)
@@ -162,9 +165,8 @@ def words(schema: dict[str, Any]) -> str:
         length = schema.get("minItems") if schema.get("minItems") == schema.get("maxItems") else None
         return f"a list of {length or 'several'}, each {words(schema.get('items', {}))}"
     name = SIMPLE.get(schema.get("type", ""), "a text")
-    return " ".join(
-        [name, *(f"{text} {_yaml(schema[key])}" for key, text in BOUNDS.items() if key in schema)]
-    )
+    bounds = " and ".join(f"{text} {_yaml(schema[key])}" for key, text in BOUNDS.items() if key in schema)
+    return f"{name} {bounds}".rstrip()
 
 
 def _either(parts: list[dict[str, Any]]) -> str:
@@ -174,7 +176,7 @@ def _either(parts: list[dict[str, Any]]) -> str:
         part for part in parts if part not in fixed and part.get("type") != "string"
     ]  # a fraction, as text
     if len(rest) == 2 and rest[1].get("items") == rest[0] and rest[1].get("maxItems") == 2:
-        return f"{words(rest[0])}, or two of them"
+        return _or([words(rest[0]), "two of them", *map(words, fixed)])
     return _or([words(part) for part in [*rest, *fixed] or parts])
 
 

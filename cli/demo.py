@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import shutil
 import time
@@ -13,8 +14,12 @@ from typing import Annotated, Final
 import typer
 
 from cli import grading, reading, render, running, using
+from cli.tables import why_lines
 
 SHIPPED: Final = ("demo/three_mistakes.yaml", "models/lenet5.yaml", "assignments/lenet-digits")
+NOTHING_HANDED_IN: Final = (
+    "lenet-digits/class/hopper"  # an empty folder, which neither git nor a wheel can hold
+)
 
 
 def demo(
@@ -53,6 +58,9 @@ def demo(
     _step("Grading a class", "grade", assignment, class_, "--out", grades)
     grading.grade(assignment, class_, grades)
 
+    render.show([(), (("title", "Why, in each student's feedback page and in short"),), ()])
+    render.show(why_lines(json.loads((grades / "results.json").read_text(encoding="utf-8"))))
+
     seconds = time.monotonic() - start
     render.show([(), (("good", f"Done in {seconds:.0f} seconds. "), ("", "To look at:"))])
     for path, what in (
@@ -61,7 +69,7 @@ def demo(
         (grades / "feedback", "a page for every student"),
         (assignment, "the assignment; change it and grade again"),
     ):
-        render.show([(("place", f"  {path}"), ("dim", f"  {what}"))])
+        render.show([(("place", f"  {path}"),), (("dim", f"      {what}"),)])
 
 
 def _copy(out: Path) -> None:
@@ -74,6 +82,7 @@ def _copy(out: Path) -> None:
                 shutil.copytree(source, target)
             else:
                 shutil.copyfile(source, target)
+    (out / NOTHING_HANDED_IN).mkdir(exist_ok=True)
 
 
 def _step(title: str, *words: str | Path) -> None:

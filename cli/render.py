@@ -55,7 +55,7 @@ def columns(text: str) -> int:
 
 
 def pad(text: str, wide: int, *, right: bool = False) -> str:
-    """The text with spaces up to ``wide`` columns."""
+    """The text with spaces up to ``wide`` columns, and at least as it is."""
     spaces = " " * (wide - columns(text))
     return spaces + text if right else text + spaces
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 from cli import render
 
 MARKS: Final = {"blocked": "·", "broken": "!"}
+NAME_WIDTH: Final = 12
 _SHORT: Final = 4
 
 
@@ -58,6 +59,19 @@ def check_lines(checks: list[dict[str, Any]]) -> list[render.Line]:
     return shown
 
 
+def why_lines(results: dict[str, Any]) -> list[render.Line]:
+    """For every submission that lost points, the first check that it did not pass, and why."""
+    shown: list[render.Line] = []
+    for one in results["submissions"]:
+        lost = [check for check in one["checks"] if check["outcome"] in ("failed", "broken")]
+        if lost:
+            parts = [f"{label} {lost[0][label]}" for label in ("expected", "found") if lost[0][label]]
+            text = " ".join(f"{lost[0]['check']}: {', '.join(parts)}".split())
+            first, *rest = render.wrapped(text, " " * NAME_WIDTH)
+            shown += [(("place", render.pad(one["id"], NAME_WIDTH)), first[1]), *rest]
+    return shown
+
+
 def number(value: float) -> str:
     """Points as a person writes them.
 
@@ -75,7 +89,9 @@ def _cell(check: dict[str, Any]) -> str:
     mark = MARKS.get(check["outcome"])
     if mark is not None:
         return mark
-    return "✓" if check["of"] == 0 and check["outcome"] == "passed" else number(check["points"])
+    if check["of"] == 0:
+        return "✓" if check["outcome"] == "passed" else "✗"
+    return number(check["points"])
 
 
 def _notable(names: list[str], submissions: list[dict[str, Any]]) -> list[render.Line]:

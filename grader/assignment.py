@@ -6,7 +6,7 @@ Everything wrong in the file is reported together, each at its place, as a spec'
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Final
@@ -25,7 +25,7 @@ _TERMS: Final = tuple(_PASS if name == "passing" else name for name in Terms.mod
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One check of an assignment: what it holds, and what it is worth."""
+    """One check of an assignment: what it holds, and what it is worth. ``listed``: it stands in the file."""
 
     name: str
     check: Check
@@ -37,6 +37,7 @@ class Planned:
     visibility: Visibility
     reveal: Reveal
     place: Place
+    listed: bool = True
 
     @property
     def type(self) -> str:
@@ -48,8 +49,8 @@ class Planned:
 class Assignment:
     """An assignment that was read.
 
-    ``checks`` stand as in the file, ``valid`` first where it is not listed; ``order`` has them as they run,
-    each after those it needs.
+    ``checks`` stand as in the file, ``valid`` first where it is not listed and one of them reads the model.
+    ``order`` has all that run, each after those it needs; the reference is always held to ``valid``.
     """
 
     file: Path
@@ -124,6 +125,7 @@ class _AssignmentReader:
             self._possible(one, head)
         self._sum(planned, head.points)
         order = self._order(planned)
+        reads_model = any("model" in one.check.reads for one in planned if one.listed)
         return Assignment(
             file=self.path,
             name=head.assignment,
@@ -134,7 +136,7 @@ class _AssignmentReader:
             points=head.points,
             data=head.data,
             train=head.train,
-            checks=planned,
+            checks=tuple(one for one in planned if one.listed or reads_model),
             order=order,
             starter=self.path.parent / head.starter if head.starter else None,
             instructions=self.path.parent / head.instructions if head.instructions else None,
@@ -173,7 +175,7 @@ class _AssignmentReader:
         planned = [one for item in node.items if (one := self._check(item)) is not None]
         if not any(one.type == "valid" for one in planned):
             implicit = checks.get("valid").model_validate({})
-            planned.insert(0, _planned(implicit, Terms(), node.place))
+            planned.insert(0, replace(_planned(implicit, Terms(), node.place), listed=False))
         seen: dict[str, Place] = {}
         for one in planned:
             if one.name in seen:
@@ -240,7 +242,7 @@ class _AssignmentReader:
         """Whether the assignment has what a check needs."""
         names = head.submission.names
         for role in one.check.reads:
-            if role not in names:
+            if role not in names and one.listed:
                 self.report.error(
                     one.place,
                     f"`{one.name}` reads the student's {role}, and `submission` names no such file",

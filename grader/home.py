@@ -53,7 +53,7 @@ def check_folder(assignment: str | Path, folder: str | Path) -> HomeResult:
     if not own.is_dir():
         raise NotADirectoryError(f"{folder} is no folder")
     order = asked.order
-    here = frozenset(one.name for one in order if _public(one))
+    here = frozenset(one.name for one in asked.checks if _public(one))
     skip = frozenset(one.name for one in order) - here
     limits = Limits()
     marker = Marker(Question(asked.folder, allow=asked.allow), order, limits)

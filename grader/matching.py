@@ -69,8 +69,8 @@ def match(reference: Outline, submission: Outline) -> Matching | Blocked:
         if _kind(one) != _kind(other):
             return Blocked(
                 other.name,
-                f"the reference's weights do not fit `{other.name}`, {_shown(other)}: its type or the shapes of "
-                "its parameters are not as required",
+                f"the reference's weights do not fit `{other.name}`, {_shown(other)}: its type or the shapes "
+                "of its parameters are not as required",
             )
     if len(ours) != len(theirs):
         last = theirs[min(len(ours), len(theirs) - 1)].name if theirs else "layers"
@@ -98,7 +98,7 @@ def match_inputs(reference: Outline, submission: Outline) -> dict[str, str] | Bl
 
 
 def match_outputs(reference: Outline, submission: Outline) -> dict[str, str] | None:
-    """The submission's output for each of the reference's, as ``match_inputs``; none if their number differs."""
+    """The submission's output for each of the reference's, by name or order; none if there are more or fewer."""
     if reference.outputs.keys() == submission.outputs.keys():
         return {name: name for name in reference.outputs}
     if len(reference.outputs) != len(submission.outputs):

@@ -129,6 +129,8 @@ class Worker:
         try:
             with theirs:
                 server.fork(request, theirs.fileno(), self._log, pipe)
+        except OSError:  # the server is gone: no process id will come
+            pass
         finally:
             os.close(pipe)
         told = os.read(self._exit, STATUS.size)
@@ -140,6 +142,8 @@ class Worker:
         deadline = time.monotonic() + self._limits.wall_seconds
         asked = Frame({"check": check, "parameters": task.parameters}, task.arrays)
         try:
+            if not self.alive:
+                raise Lost("the server of workers ended")
             send(self._channel, pack(asked), deadline)
             answer = receive(self._channel, self._limits.arrays, deadline)
         except TimeoutError:

@@ -39,7 +39,6 @@ _MATHS: Final = {"abs": np.abs, "sqrt": np.sqrt, "exp": np.exp, "log": np.log}
 _OPERATORS: Final[dict[type[ast.operator], str]] = {
     ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide", ast.Pow: "power",
 }  # fmt: skip
-COMPUTED: Final = frozenset({"value", "gradient", "output", "loss"})
 
 
 class Facts(Protocol):
@@ -147,10 +146,10 @@ class _Walker:
                 offset=node.col_offset,
             )
         about = [self._name(argument) for argument in arguments]
+        takes = "one name" if name in _NAMED else "nothing" if name in _NAMELESS else "one name or none"
         if len(about) > 1 or (name in _NAMED and not about) or (name in _NAMELESS and about):
             raise Cause(
-                f"`{name}()` takes {'one name' if name in _NAMED else 'nothing' if name in _NAMELESS else 'one name or none'}, "
-                f"found {len(about)}",
+                f"`{name}()` takes {takes}, found {len(about)}",
                 f"As in `{FUNCTIONS[name]}`.",
                 offset=node.col_offset,
             )

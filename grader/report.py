@@ -74,6 +74,7 @@ class Row:
     found: str | None = None
     hint: str | None = None
     reason: str | None = None
+    detail: str | None = None
     sum: str | None = None
 
 
@@ -81,12 +82,12 @@ def page(assignment: Assignment, one: SubmissionResult) -> str:
     """A student's page: the visible checks alone, each with what its `reveal` allows. No figure of a hidden
     check is in it, nor a total that would give one away."""
     visible = [check for check in one.checks if check.planned.visibility == "visible"]
-    names = frozenset(check.planned.name for check in visible)
+    secret = frozenset(check.planned.name for check in one.checks if check not in visible)
     points = [check.points for check in visible if check.points is not None]
     return _ENVIRONMENT.get_template("feedback.html").render(
         assignment=assignment,
         id=one.id,
-        rows=[row(check, names) for check in visible],
+        rows=[row(check, secret) for check in visible],
         points=_plain(sum(points, Decimal(0))),
         of=_plain(sum((c.of for c in visible if not c.planned.bonus), Decimal(0))),
         unjudged=len(visible) - len(points),
@@ -94,8 +95,8 @@ def page(assignment: Assignment, one: SubmissionResult) -> str:
     )
 
 
-def row(check: CheckResult, visible: frozenset[str]) -> Row:
-    """What a student sees of one check. ``visible`` are the checks whose names he may know."""
+def row(check: CheckResult, secret: frozenset[str]) -> Row:
+    """What a student sees of one check. ``secret`` are the checks whose names he may not know."""
     planned, outcome = check.planned, check.outcome
     seen = Row(
         name=planned.name,
@@ -112,7 +113,7 @@ def row(check: CheckResult, visible: frozenset[str]) -> Row:
         case Failed():
             return _failed(seen, check, outcome)
         case Blocked(by=by, reason=reason):
-            why = f"“{by}”: {reason}" if by in visible else "A check that it needs did not pass."
+            why = "A check that it needs did not pass." if by in secret else f"“{by}”: {reason}"
             return replace(seen, reason=why)
         case Broken():
             return replace(
@@ -134,6 +135,7 @@ def _failed(seen: Row, check: CheckResult, outcome: Failed) -> Row:
             expected=outcome.expected,
             found=outcome.found,
             hint=planned.hint or outcome.hint,
+            detail=outcome.detail,
             sum=part if outcome.fraction else None,
         )
     if planned.reveal == "direction":

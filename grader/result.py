@@ -48,7 +48,7 @@ class CheckResult:
             "of": number(self.of),
             "expected": expected,
             "found": found,
-            "hint": hint or (self.planned.hint if not isinstance(self.outcome, Passed) else None),
+            "hint": self.planned.hint or hint if isinstance(self.outcome, Failed) else None,
         }
 
 

@@ -56,8 +56,9 @@ def grade(
 
     Writes ``results.json``, ``grades.csv`` and a page per student into ``out``. ``watch`` is told of
     progress; ``jobs`` is how many are judged at once (absent: the processors there are). ``server`` may be
-    one that runs already. Raises ``SpecErrors`` for a wrong assignment, ``RunError`` for one whose reference
-    does not pass, and ``OSError`` for files that are not there. What a submission holds never raises.
+    one that runs already. Linux alone has what confines a worker. Raises ``SpecErrors`` for a wrong
+    assignment, ``RunError`` for one whose reference does not pass, and ``OSError`` for files that are not
+    there. What a submission holds never raises.
     """
     asked, folder = read_assignment(Path(assignment)), Path(submissions)
     folders, ignored = find_submissions(folder)
@@ -114,6 +115,9 @@ class _Class:
         self.limits = limits
         self.server = server
         self.checks = describe(tuple(planned.check for planned in assignment.order))
+        self.unshown = frozenset(one.name for one in assignment.order) - {
+            one.name for one in assignment.checks
+        }
         self.marker = self._reference()
 
     def judge(self, folder: Path) -> SubmissionResult:
@@ -121,7 +125,7 @@ class _Class:
         session = Session(self.server, self.checks, folder, self.assignment.submission, self.limits)
         log: list[str] = []
         try:
-            outcomes = self.marker.mark(folder, self.assignment.submission, session, log)
+            outcomes = self.marker.mark(folder, self.assignment.submission, session, log, self.unshown)
         finally:
             log.insert(0, session.close())
         return SubmissionResult(

@@ -1,4 +1,4 @@
-"""What went wrong in a gradient that a student worked out: the commonest slips, each with its own sentence."""
+"""What went wrong in a gradient that a student worked out: the commonest slips, each with a sentence."""
 
 from __future__ import annotations
 

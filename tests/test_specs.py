@@ -9,12 +9,13 @@ from typing import Any
 import jsonschema
 import pytest
 import torch
-import yaml
 
 from builder import Graph, infer, load, loads
+from builder.resolve import to_yaml, written
 from builder.runtime import build, export
 from builder.schema import schema
 from builder.shapes import TensorType
+from builder.source import read_file
 
 MODELS = sorted(Path(str(files("specs") / "models")).glob("*.yaml"))
 
@@ -48,12 +49,12 @@ def test_it_says_what_it_expects_and_gives_no_cause_for_advice(path: Path) -> No
 
 
 def test_it_obeys_the_json_schema(path: Path) -> None:
-    jsonschema.validate(yaml.safe_load(path.read_text()), schema())
+    jsonschema.validate(written(read_file(path).root), schema())
 
 
 def test_it_resolves_to_itself(path: Path) -> None:
     spec = load(path)
-    again = loads(yaml.safe_dump(spec.resolved(), sort_keys=False), folder=path.parent)
+    again = loads(to_yaml(spec.resolved()), folder=path.parent)
     assert again.resolved() == spec.resolved()
     assert infer(again).state == infer(spec).state
 
@@ -85,5 +86,6 @@ def test_a_training_step_moves_every_parameter(path: Path) -> None:
 def test_its_export_equals_the_module(path: Path, tmp_path: Path) -> None:
     network = build(load(path), seed=0)
     proof = export(network, tmp_path / "model.onnx")
-    assert proof.largest_difference < 1e-4
+    assert proof.largest <= proof.allowed <= 1e-2
+    assert proof.batches == (1, 5)
     assert (tmp_path / "model.onnx").is_file()

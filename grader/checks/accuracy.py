@@ -89,19 +89,18 @@ class accuracy(Check):
     def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
         examples, network = question.examples, subject.network
         assert examples is not None, "the runner loads what `needs_examples` asks for"
-        if subject.is_reference:
-            return None
         (arrives, *more), outputs = network.inputs.values(), network.outputs
-        wanted = examples.inputs.shape[1:]
+        wanted: tuple[int, ...] = examples.inputs.shape[1:]
         if more or len(outputs) != 1:
             return Failed("one input and one output", f"{1 + len(more)} and {len(outputs)}")
         if arrives.shape != wanted or arrives.vocabulary is not None:
-            shape = "×".join(map(str, wanted))
-            return Failed(f"an input of N×{shape}, as the assignment's data gives", f"{arrives}")
+            axes = "×".join(["N", *map(str, wanted)])
+            return Failed(f"an input of {axes}, as the assignment's data gives", f"{arrives}")
         layer = network.layer(next(iter(outputs.values())))
         output = layer.output if layer is not None else arrives
         classes = examples.target.classes
-        shape = output.shape[:1] if classes is not None else examples.labels.shape[1:] or (1,)
+        values: tuple[int, ...] = examples.labels.shape[1:] or (1,)
+        shape = output.shape[:1] if classes is not None else values
         if output.shape != shape:
             axes = "one value per class" if classes is not None else "×".join(["N", *map(str, shape)])
             return Failed(f"an output of {axes}", f"{output}")
@@ -109,6 +108,8 @@ class accuracy(Check):
             self.metric.check(output, examples.target)
         except Cause as cause:
             return Failed(f"an output for {examples.target}", cause.problem, cause.hint)
+        if subject.is_reference:
+            return None
         count = len(examples.inputs)
         each = sum(one.output.size for one in network.layers)
         batch = max(1, min(count, BATCH_VALUES // max(each, 1)))

@@ -40,5 +40,5 @@ def test_a_reference_that_is_not_allowed_is_an_error(classroom: Classroom) -> No
         text.replace("points: 10\ndata", "allow: {layers: [Linear]}\npoints: 10\ndata")
     )
     classroom.submit("ada")
-    with pytest.raises(RunError, match="does not pass its own check `valid`.*1 × `Conv2d`"):
+    with pytest.raises(RunError, match=r"does not pass its own check `valid`.*1 × `Conv2d`"):
         classroom.grade()

@@ -9,7 +9,9 @@ import pytest
 
 from builder.errors import RunError
 from grader import Began, Blocked, Failed, Judged, grade
+from grader.check import Task
 from grader.checks.accuracy import accuracy
+from grader.pool import Server, Worker
 
 if TYPE_CHECKING:
     from tests.grader.conftest import Classroom
@@ -85,3 +87,36 @@ def test_nothing_is_left_running(classroom: Classroom, weights: bytes) -> None:
     while children.read_text() and time.monotonic() < until:
         time.sleep(0.01)
     assert children.read_text() == ""
+
+
+def test_an_assignment_of_answers_alone_asks_for_no_model(classroom: Classroom) -> None:
+    classroom.assignment.write_text(
+        "assignment: by-hand\nreference: reference.yaml\npoints: 4\n"
+        "submission: {model: null, answers: answers.yaml}\n"
+        "checks: [{answers: {q1: parameters(conv2d_1)}, points: 4}]\n"
+    )
+    (classroom.submit("ada", model=None) / "answers.yaml").write_text("q1: 40\n")
+    (classroom.submit("bob", model=None) / "answers.yaml").write_text("q1: 36\n")
+    graded = classroom.graded()
+    assert [one.planned.type for one in graded["ada"].checks] == ["answers"]
+    assert (graded["ada"].points, graded["bob"].points) == (4, 0)
+
+
+def test_a_server_that_ends_leaves_nobody_with_zero(
+    classroom: Classroom, weights: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Server() as server:
+        ask = Worker.ask
+
+        def fatal(self: Worker, check: int, task: Task) -> object:
+            if self.folder.name == "ada":
+                server.kill()
+            return ask(self, check, task)
+
+        monkeypatch.setattr(Worker, "ask", fatal)
+        classroom.submit("ada", weights=weights)
+        classroom.submit("bob", weights=weights)
+        result = grade(classroom.assignment, classroom.submissions, server=server, jobs=1)
+    ada, bob = result.submissions
+    assert bob.broken and bob.points is None
+    assert ada.points is None or ada.points > 0, "who was still answered is judged as ever"
