@@ -1,4 +1,4 @@
-"""One training step of a spec's network against the same network by hand: a chain, a residual net, a tiny one.
+"""One training step of a network from a spec and of the same by hand: a chain, a residual net, a tiny one.
 
     python bench/step.py [--rounds 15] [--steps 40]
 

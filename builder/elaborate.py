@@ -85,7 +85,7 @@ class _Elaborator:
         outputs: dict[str, str] = {}
         try:
             if "input" not in values:
-                scope.unread.update(dict.fromkeys(values, spec.document.root.place))
+                scope.unread.update(_input_places(spec))
             self._items(scope, spec.layers, "")
             outputs = self._outputs(scope)
             self._finish(scope)
@@ -336,6 +336,13 @@ class _Elaborator:
         self.stack.pop()
         copy.scope.uncertain = copy.scope.uncertain or inner.last is UNKNOWN
         return inner.last or UNKNOWN
+
+
+def _input_places(spec: ModelSpec) -> dict[str, Place]:
+    """Where each of several inputs is named."""
+    root = spec.document.root
+    node = root.get("inputs") if isinstance(root, Mapping) else None
+    return {str(key): place for key, place in node.keys.items()} if isinstance(node, Mapping) else {}
 
 
 def shared_path(shared: str | None, scope: Scope, origin: str) -> str:

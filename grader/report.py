@@ -7,12 +7,14 @@ import hashlib
 import io
 import json
 import os
+import re
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from grader.assignment import Assignment
 from grader.outcome import Blocked, Broken, Failed, Passed, name_of
@@ -165,6 +167,11 @@ def _write(path: Path, text: str) -> None:
     os.replace(temporary, path)
 
 
+def _code(text: str) -> Markup:
+    """A sentence as HTML: escaped first, then what stands in `…` set as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
 _ENVIRONMENT: Final = Environment(
     loader=PackageLoader("grader", "templates"),
     autoescape=True,
@@ -172,3 +179,4 @@ _ENVIRONMENT: Final = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_ENVIRONMENT.filters["code"] = _code
