@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from builder.blocks import Watching, block_names
-from builder.errors import Cause, Report, did_you_mean
+from builder.errors import Cause, Place, Report, did_you_mean
 from builder.graph import Graph
 from builder.layer import Layer, layers
 from builder.making import Copy, LayerMaker, value_of

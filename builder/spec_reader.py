@@ -336,8 +336,8 @@ class _Writer:
             self._wrong_holders(node, [str(t) for t in types], [str(h) for h in holders])
             return Item(node.place, unknown=True)
         kind = str(types[0]) if types else None
-        name, share, inner = node.get("name"), node.get("share"), node.get("layers")
-        sources = node.get("from")
+        name, inner, sources = node.get("name"), node.get("layers"), node.get("from")
+        share = self._word(node.entries["share"], "a layer's name") if "share" in node.entries else None
         spoken = self._word(name, "a name") if name is not None else None
         if spoken is not None:
             self._checked_name(*spoken)
@@ -354,9 +354,10 @@ class _Writer:
             init=node.get("init"),
             freeze=node.get("freeze"),
             repeat=node.get("repeat"),
-            share=self._word(share, "a layer's name") if share is not None else None,
+            share=share,
             layers=self._layers(inner, node.place, "a group") if inner is not None else None,
-            unknown=(share is not None and _is_hole(share)) or (sources is not None and _has_hole(sources)),
+            unknown=("share" in node.entries and share is None)
+            or (sources is not None and _has_hole(sources)),
         )
 
     def _word(self, node: Node, expected: str) -> tuple[str, Place] | None:
@@ -375,19 +376,22 @@ class _Writer:
                 node.place, "an item of `layers` needs a layer type", near if not node.entries else None
             )
             return
+        places = {str(key): place for key, place in node.keys.items()}
         capital = [h for h in holders if h[:1].isupper()]
         small = [t for t in types if not t[:1].isupper()]
         if len(capital) == 1 and small:
             for key in small:
-                self.report.error(
-                    node.keys[key],
-                    f"`{key}` stands beside `{capital[0]}`, not in it",
-                    f"Fields go inside: `{capital[0]}: {{{key}: …}}`, or two columns further to the right.",
-                )
+                hint = f"Fields go inside: `{capital[0]}: {{{key}: …}}`, or two columns further to the right."
+                if near := nearest(key, ITEM_KEYS):
+                    hint = f"Did you mean `{near}`?"
+                elif not key.isidentifier():
+                    hint = f"Write `{capital[0]}: {key}`."
+                problem = f"`{key}` stands beside `{capital[0]}`, not in it"
+                self.report.error(places[key], problem, hint)
             return
         found = " and ".join(f"`{h}`" for h in holders)
         self.report.error(
-            node.keys[holders[1]],
+            places[holders[1]],
             f"an item of `layers` has one layer type, found {found}",
             "Begin a new item with `- ` for each layer.",
         )

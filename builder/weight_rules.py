@@ -94,18 +94,19 @@ class WeightRules:
 
     def apply(self, layers: Sequence[GraphLayer]) -> tuple[GraphLayer, ...]:
         """The layers with their initialisers and whether they are frozen; later rules win."""
-        return tuple(self._ruled(layer) for layer in layers)
+        init, freeze = _by_owner(self._init), _by_owner(self._freeze)
+        return tuple(self._ruled(layer, _of(init, layer), _of(freeze, layer)) for layer in layers)
 
-    def _ruled(self, layer: GraphLayer) -> GraphLayer:
+    def _ruled(self, layer: GraphLayer, init: list[_Rule], freeze: list[_Rule]) -> GraphLayer:
         found: dict[str, Initializer] = {}
         frozen = False
         for parameter, shape in layer.parameter_shapes.items():
-            for rule in self._init:
+            for rule in init:
                 if rule.initializer is not None and rule.speaks_of(layer, parameter):
                     rule.matched = True
                     found[parameter] = rule.initializer
                     self._check(rule, rule.initializer, shape)
-            for rule in self._freeze:
+            for rule in freeze:
                 if rule.speaks_of(layer, parameter):
                     rule.matched = frozen = True
         return replace(layer, init=found, freeze=frozen) if found or frozen else layer
@@ -134,6 +135,25 @@ class WeightRules:
         for rule in self._freeze:
             if not rule.matched:
                 self.report.error(rule.place, f"`{rule.label}` has no parameters to freeze", "Remove it.")
+
+
+_Owned = dict[tuple[bool, str], list[tuple[int, _Rule]]]
+
+
+def _by_owner(rules: list[_Rule]) -> _Owned:
+    """The rules with their ranks, under what each speaks of: trying all on all layers would be quadratic."""
+    owned: _Owned = {}
+    for rank, rule in enumerate(rules):
+        owned.setdefault((rule.of_type, rule.owner), []).append((rank, rule))
+    return owned
+
+
+def _of(owned: _Owned, layer: GraphLayer) -> list[_Rule]:
+    """The rules that may speak of a layer, in the order of their writing: its type's, its blocks', its own."""
+    parts = layer.name.split(".")
+    owners = [(True, layer.type), *((False, ".".join(parts[: i + 1])) for i in range(len(parts)))]
+    ranked = [pair for owner in owners for pair in owned.get(owner, ())]
+    return [rule for _, rule in sorted(ranked, key=lambda pair: pair[0])]
 
 
 def _is_hole(node: Node) -> bool:

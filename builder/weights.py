@@ -62,10 +62,11 @@ def read_header(path: Path) -> Header:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except OSError as error:
         raise WeightsError(f"`{path.name}` cannot be read: {error.strerror}.") from None
+    about = os.fstat(descriptor)
+    if not stat.S_ISREG(about.st_mode):
+        os.close(descriptor)
+        raise WeightsError(f"`{path.name}` is not a regular file.")
     with open(descriptor, "rb") as file:
-        about = os.fstat(descriptor)
-        if not stat.S_ISREG(about.st_mode):
-            raise WeightsError(f"`{path.name}` is not a regular file.")
         start = file.read(8)
         if path.suffix in (".pt", ".pth", ".bin", ".ckpt", ".pkl") or start.startswith((b"PK", b"\x80\x02")):
             raise WeightsError(

@@ -28,7 +28,12 @@ KINDS: Final = {
 # The sizes that follow from what arrives.
 INFERRED: Final = frozenset({"in_channels", "in_features", "num_features", "num_embeddings"})
 
-SIMPLE: Final = {"integer": "a whole number", "number": "a real number", "boolean": "true or false"}
+SIMPLE: Final = {
+    "integer": "a whole number",
+    "number": "a real number",
+    "boolean": "true or false",
+    "string": "a text",
+}
 BOUNDS: Final = {
     "minimum": "of at least",
     "exclusiveMinimum": "above",
@@ -70,7 +75,10 @@ def layers(
     if as_json:
         render.show_json({"errors": [], "advice": [], kind: [_data(catalogue[known]) for known in catalogue]})
         return
-    rows = [(known, _manual(catalogue[known]).split("\n")[0].split(". ")[0]) for known in sorted(catalogue)]
+    rows = [
+        (known, _manual(catalogue[known]).split("\n")[0].split(". ")[0].rstrip("."))
+        for known in sorted(catalogue)
+    ]
     render.show(render.table((kind, ""), rows))
     render.show([(), (("hint", f"`gradspec layers{_flag(kind)} {rows[0][0]}` shows one with its fields."),)])
 
@@ -93,10 +101,14 @@ def schema() -> None:
 def page(component: type[Component]) -> list[render.Line]:
     """A component's manual page: what it is, its fields, and examples that are right."""
     shown: list[render.Line] = [(("title", component.__name__),), ()]
-    shown += [(("", "  " + line),) for line in _manual(component).split("\n")]
+    for paragraph in _manual(component).replace("\nSource:", "\n\nSource:").split("\n\n"):
+        lines = paragraph.split("\n")
+        fits = max(map(render.columns, lines)) <= render.width() - 2
+        shown += render.wrapped(paragraph if fits else " ".join(lines), "  ")
+        shown.append(())
     rows = [(name, _default(component, name), _takes(component, name)) for name in component.model_fields]
     if rows:
-        shown += [(), *render.table(("  field", "default", "takes"), [(f"  {a}", b, c) for a, b, c in rows])]
+        shown += [*render.table(("  field", "default", "takes"), [(f"  {a}", b, c) for a, b, c in rows])]
     if component.main:
         shown += [(), (("", f"  Short form: `{component.__name__}: …` fills `{component.main}`."),)]
     examples = [example.text for example in component.accepts]
@@ -164,7 +176,7 @@ def words(schema: dict[str, Any]) -> str:
     if schema.get("type") == "array":
         length = schema.get("minItems") if schema.get("minItems") == schema.get("maxItems") else None
         return f"a list of {length or 'several'}, each {words(schema.get('items', {}))}"
-    name = SIMPLE.get(schema.get("type", ""), "a text")
+    name = SIMPLE.get(schema.get("type", ""), "as it says above")
     bounds = " and ".join(f"{text} {_yaml(schema[key])}" for key, text in BOUNDS.items() if key in schema)
     return f"{name} {bounds}".rstrip()
 

@@ -26,7 +26,7 @@ def training() -> Iterator[Callable[[RunEvent], None]]:
     from builder.runtime.events import BatchDone, EpochDone, EpochStarted, StoppedEarly
 
     with _bar("epoch") as bar:
-        task = bar.add_task("", total=None) if bar else None
+        task = bar.add_task("", total=None, note="") if bar else None
         due = 0.0
 
         def watch(event: RunEvent) -> None:
@@ -57,7 +57,7 @@ def grading() -> Iterator[Callable[[GradeEvent], None]]:
     from grader.runner import Began, Judged
 
     with _bar("graded") as bar:
-        task = bar.add_task("", total=None) if bar else None
+        task = bar.add_task("", total=None, note="") if bar else None
 
         def watch(event: GradeEvent) -> None:
             match event:

@@ -20,6 +20,7 @@ from grader.questions import LARGEST, Expression, parse
 
 DIGITS: Final = 4
 MOST_SHOWN: Final = 12
+LONGEST: Final = 80
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?\Z")
 _FRACTION = re.compile(r"([-+]?[0-9]+(?:\.[0-9]+)?)\s*/\s*([0-9]+(?:\.[0-9]+)?)\Z")
 _THOUSANDS = re.compile(r"[-+]?[0-9]{1,3}(?:[,_ ’'][0-9]{3})+\Z")
@@ -215,9 +216,10 @@ def shown(value: Any) -> str:
         return "no answer"
     if isinstance(value, str):
         return f'"{value}"'
-    array = np.asarray(value)
-    if array.dtype.kind not in "iuf":
-        return str(value)
+    array = _array(value)
+    if array is None or isinstance(value, bool):
+        text = str(value)
+        return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
     if array.ndim == 0:
         return f"{int(array):,}" if array.dtype.kind in "iu" else f"{float(array):.6g}"
     if array.ndim == 1:

@@ -92,6 +92,8 @@ def given_task(question: Question, subject: Subject, given: Given, loss: Loss | 
     target = targets.get("target", next(iter(targets.values())) if len(targets) == 1 else None)
     if target is None:
         raise DataError(f"`{given.target}` has no array `target`", f"It has: {', '.join(targets)}.")
+    if len(outline.outputs) > 1:
+        raise DataError("a loss is of one output, and the reference has several")
     examples = len(next(iter(arrays.values())))
     if target.ndim == 0 or len(target) != examples:
         raise DataError(f"`target` in `{given.target}` must be for {examples} examples")

@@ -102,6 +102,8 @@ class Facts:
             raise Cause("there is no loss", "Name one in the assignment's `train`.")
         import torch
 
+        if len(self._graph.outputs) > 1:
+            raise Cause("a loss is of one output, and the reference has several")
         target = self._given["target"] if self._batched else self._given["target"][None]
         kind = np.int64 if target.dtype.kind in "iu" and self._loss_of_classes else np.float64
         (output,) = (self._tensor_of(layer) for layer in self._graph.outputs.values())
@@ -122,8 +124,8 @@ class Facts:
         if "target" in self._given:
             root = self._loss_tensor()
         else:
-            (root,) = (self._tensor_of(layer) for layer in self._graph.outputs.values())
-            if root.numel() != 1:
+            root, *others = (self._tensor_of(layer) for layer in self._graph.outputs.values())
+            if others or root.numel() != 1:
                 raise Cause(
                     "a gradient is of one number, and the output has more", "Give a `target`, for the loss."
                 )

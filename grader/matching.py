@@ -126,10 +126,10 @@ def align(ours: Sequence[A], theirs: Sequence[B], score: Callable[[A, B], int]) 
         if scores[i][j] and best[i][j] == scores[i][j] + best[i + 1][j + 1]:
             pairs.append((i, j))
             i, j = i + 1, j + 1
-        elif best[i][j] == best[i][j + 1]:
-            j += 1
-        else:
+        elif best[i][j] == best[i + 1][j]:
             i += 1
+        else:
+            j += 1
     return pairs
 
 

@@ -67,15 +67,25 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), target
 
 
-def test_the_readme_has_specs_that_are_right(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    named = dict(blocks(ROOT / "README.md", "yaml"))
-    for name in ("model.yaml", "resnet.yaml"):
-        Path(name).write_text(named[name], encoding="utf-8")
-    monkeypatch.setattr(sys, "argv", ["gradspec", "validate", "model.yaml", "resnet.yaml"])
-    assert cli.main.main() == 0, capsys.readouterr().out
+def test_every_named_spec_is_right_unless_it_is_there_to_be_wrong(tmp_path: Path) -> None:
+    from builder import load
+
+    for page in PAGES:
+        for name, body in blocks(page, "yaml"):
+            path = tmp_path / (name or "fragment")
+            if name and name not in ("mistakes.yaml", "wrong.yaml", "assignment.yaml"):
+                path.write_text(body, encoding="utf-8")
+                assert not load(path).advice, name
+
+
+def test_the_assignment_is_right(tmp_path: Path) -> None:
+    from grader.assignment import read_assignment
+
+    folder = tmp_path / "lenet-digits"
+    shutil.copytree(ROOT / "specs" / "assignments" / "lenet-digits", folder)
+    text = dict(blocks(ROOT / "docs" / "grading.md", "yaml"))["assignment.yaml"]
+    (folder / "assignment.yaml").write_text(text, encoding="utf-8")
+    assert read_assignment(folder / "assignment.yaml").points == 100
 
 
 def test_the_readme_has_python_that_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,9 +117,9 @@ def complete_graph(spec: ModelSpec) -> Graph:
     """The spec's graph. Raises ``RunError`` if the spec has places to fill, or anything in it is unknown."""
     if spec.holes:
         lines = ", ".join(str(place.line) for place in spec.holes)
-        count = len(spec.holes)
+        places, at = ("place", "line") if len(spec.holes) == 1 else ("places", "lines")
         raise RunError(
-            f"`{spec.file}` has {count} {'place' if count == 1 else 'places'} to fill (lines {lines}), "
+            f"`{spec.file}` has {len(spec.holes)} {places} to fill ({at} {lines}), "
             "so there is no network to build yet.",
             "Write a value wherever `???` stands.",
         )

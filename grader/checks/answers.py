@@ -160,7 +160,9 @@ def _handed_in(submission: Submission, questions: dict[str, Asked]) -> dict[str,
     except SpecErrors as errors:
         first = errors.errors[0]
         raise Refusal(
-            f"`{file}` in YAML", f"line {first.line}, column {first.column}: {first.problem}", first.hint
+            f"`{file}` in YAML",
+            f"line {first.line}, column {first.column}: {first.problem}",
+            f"{first.hint} {_how_to(questions)}" if first.hint else _how_to(questions),
         ) from None
     if not isinstance(root, Mapping):
         raise Refusal(f"an answer to each question in `{file}`", "none", _how_to(questions))

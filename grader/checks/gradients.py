@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 FORWARD_AND_BACK: Final = 3
 SHOWN: Final = 3
+HOW_TO: Final = (
+    'In NumPy: `from safetensors.numpy import save_file; save_file({"linear_1.weight": array, …}, "FILE")`; '
+    "the names are the parameters'."
+)
 WHERE: Final = (
     "A gradient depends on the layers before it, through the values, and on those after it, through the "
     "chain rule: find the first layer whose values differ, and start there."
@@ -95,6 +99,9 @@ class gradients(Check):
     @property
     def reads(self) -> tuple[Role, ...]:
         return ("model",) if self.of == "model" else ("gradients",)
+
+    def how_to(self, role: Role) -> str | None:
+        return HOW_TO if role == "gradients" else None
 
     @property
     def needs_reference(self) -> bool:
@@ -203,7 +210,6 @@ def _submitted(expected: Mapping[str, Any], submission: Submission) -> Findings:
         raise Refusal(
             f"an array for each parameter in `{file}`, such as `{next(iter(expected), 'input')}`",
             found,
-            'In NumPy: `from safetensors.numpy import save_file; save_file({"name": array, …}, '
-            f'"{file}")`.',
+            HOW_TO,
         )
     return Findings({"others": [name[:80] for name in arrays if name not in given][:SHOWN]}, given)

@@ -109,7 +109,7 @@ class shapes(Check):
             _listed([slip.expected for slip in slips]),
             _listed([slip.found for slip in slips]),
             next((slip.hint for slip in slips if slip.hint), None),
-            max(0.0, 1 - len(slips) / judged),
+            max(judged - len(slips), 0) / judged,
             direction=_listed([slip.direction for slip in slips]),
             detail=f"{judged - len(slips)} of {judged} are right",
         )

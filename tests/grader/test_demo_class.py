@@ -17,7 +17,7 @@ from grader import grade
 
 ASSIGNMENT = Path(str(files("specs") / "assignments" / "lenet-digits"))
 ALL = {"valid": 0, "shapes": 16, "size": 4, "forward": 12, "gradients": 12, "clean": 36, "by hand": 20}
-NO_MODEL = {name: 0 for name in ALL} | {"by hand": 20}
+NO_MODEL = dict.fromkeys(ALL, 0) | {"by hand": 20}
 EXPECTED: dict[str, dict[str, float]] = {
     "ada": ALL,
     # conv2d_2 gives 16×12×12: one of eight layers. linear_1 then has 16·6·6·120 + 120 = 69,240 parameters, so
@@ -30,7 +30,7 @@ EXPECTED: dict[str, dict[str, float]] = {
     "euler": ALL | {"clean": 0},  # weights of NaN
     "fermat": NO_MODEL,  # no YAML
     "gauss": NO_MODEL,  # 10¹² parameters
-    "hopper": {name: 0 for name in ALL},  # an empty folder
+    "hopper": dict.fromkeys(ALL, 0),  # an empty folder
     "ibn-sina": ALL | {"by hand": 14},  # q2 without the biases
     "johnson": ALL,  # the same network, written another way
 }

@@ -1,0 +1,91 @@
+"""The wheel holds everything that is needed outside a checkout, and its version is the changelog's newest."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    run = subprocess.run(
+        [*build, "--disable-pip-version-check", "--wheel-dir", str(out), str(ROOT)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    (path,) = out.iterdir()
+    return path
+
+
+def test_version_is_the_changelogs_newest() -> None:
+    newest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert newest is not None
+    assert newest[1] == PROJECT["version"] == version("gradspec")
+
+
+def test_the_wheel_holds_every_file_of_the_packages(wheel: Path) -> None:
+    listing = [
+        "git",
+        "ls-files",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+        "builder",
+        "grader",
+        "cli",
+        "specs",
+    ]
+    run = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=False)
+    if run.returncode != 0:
+        pytest.skip("not a git checkout")
+    wanted = {name for name in run.stdout.splitlines() if (ROOT / name).is_file()}
+    held = set(zipfile.ZipFile(wheel).namelist())
+    assert wanted - held == set()
+    assert {name for name in held if ".dist-info/" not in name} == wanted
+    for name in ("specs/models/lenet5.yaml", "specs/demo/three_mistakes.yaml", "builder/py.typed"):
+        assert name in held
+    assert any(name.startswith("grader/templates/") for name in held)
+
+
+def test_the_wheel_runs_outside_the_checkout(wheel: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+    code = (
+        "import sys; sys.path.insert(0, 'site'); import builder; from cli.main import main; "
+        "assert builder.__file__.startswith(sys.argv.pop(1)), builder.__file__; sys.exit(main())"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path), "validate", "site/specs/models/lenet5.yaml"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout == "site/specs/models/lenet5.yaml: right; 12 layers, 61,706 parameters\n"
+
+
+def test_the_entry_point_is_the_command() -> None:
+    assert PROJECT["scripts"] == {"gradspec": "cli.main:main"}
+
+
+def test_make_test_is_all_that_ci_runs() -> None:
+    lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    assert lines[-1] == "make test"
+    assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
