@@ -25,6 +25,7 @@ from typing import Final
 
 MAX_ERRORS: Final = 200
 LONGEST_NAME: Final = 100
+_MOST_USES: Final = 3
 _LONG = re.compile(rf"`([^`]{{{LONGEST_NAME}}})[^`]+`")
 _CALL = re.compile(r"(\w+)\s*([:({\[])\s*(.*?)[)}\]]?\Z", re.DOTALL)
 
@@ -64,7 +65,8 @@ class SpecError:
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}:{self.column}: "
         at = f"{self.path}: " if self.path else ""
-        used = "".join(f" (used at {self._line_of(place)})" for place in self.used_at)
+        used = "".join(f" (used at {self._line_of(place)})" for place in self.used_at[:_MOST_USES])
+        used += " (and further out)" if len(self.used_at) > _MOST_USES else ""
         hint = f" Hint: {self.hint}" if self.hint else ""
         return f"{where}{at}{self.problem}{used}{hint}"
 

@@ -27,8 +27,8 @@ class Scope:
     """``prefix`` stands before every name in the graph; ``names`` are what expressions may read.
 
     ``last`` is the value of the item above, none above the first item of several inputs. ``made`` holds
-    the items whose weights can be shared, ``unread`` the values that nothing has read yet. ``uncertain``
-    says that an item could not be worked out, so that names may be missing.
+    the items whose weights can be shared, ``unread`` the names that nothing has said yet and ``read`` the values
+    that something reads, under whatever name. ``uncertain`` says that an item could not be worked out, so that names may be missing.
     """
 
     report: Report
@@ -42,6 +42,7 @@ class Scope:
     counters: Counter[str] = field(default_factory=Counter)
     made: dict[str, Item] = field(default_factory=dict)
     unread: dict[str, Place] = field(default_factory=dict)
+    read: set[str] = field(default_factory=set)
     aliases: dict[str, str] = field(default_factory=dict)
     uncertain: bool = False
 
@@ -97,8 +98,7 @@ class Scope:
     def mark_read(self, value: Value | None) -> None:
         """Notes that something reads ``value``, under whatever names it has."""
         if value is not None and value.source is not None:
-            for name in [n for n in self.unread if self.values.get(n) == value]:
-                del self.unread[name]
+            self.read.add(value.source)
 
     def give(self, name: str, place: Place, value: Value) -> None:
         """Gives a value its name; an error if the name is taken."""
@@ -122,6 +122,8 @@ class Scope:
     def report_unread(self) -> None:
         """Every value that nothing reads is an error."""
         for name, place in self.unread.items():
+            if self.values[name].source in self.read:
+                continue
             self.report.error(
                 place,
                 f"nothing reads `{name}`" if name in self.given else f"nothing reads the input `{name}`",

@@ -29,6 +29,12 @@ def training() -> Iterator[Callable[[RunEvent], None]]:
         task = bar.add_task("", total=None, note="") if bar else None
         due = 0.0
 
+        def say(line: render.Line) -> None:
+            if bar:
+                bar.console.print(render.styled(line))
+            else:
+                render.show([line])
+
         def watch(event: RunEvent) -> None:
             nonlocal due
             match event:
@@ -40,13 +46,13 @@ def training() -> Iterator[Callable[[RunEvent], None]]:
                     done = (event.epoch - 1) * event.batches + event.batch
                     bar.update(task, completed=done, note=f"loss {event.loss():.4f}")
                 case EpochDone():
-                    render.show([epoch_line(event.epoch, event.epochs, event.figures)])
+                    say(epoch_line(event.epoch, event.epochs, event.figures))
                 case StoppedEarly():
                     text = (
                         f"Stopped early: {event.monitor} did not become better for {event.patience} epochs; "
                         f"the weights of epoch {event.best_epoch} are kept."
                     )
-                    render.show([(("hint", text),)])
+                    say((("hint", text),))
 
         yield watch
 

@@ -13,10 +13,13 @@ import textwrap
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from builder.errors import GradspecError, Place, SpecError, SpecErrors
 from builder.source import MAX_BYTES
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 Piece = tuple[str, str]
 Line = tuple[Piece, ...]
@@ -67,11 +70,17 @@ def show(lines: Iterable[Line], stream: IO[str] | None = None) -> None:
         stream.writelines("".join(plain(text) for _, text in line).rstrip() + "\n" for line in lines)
         return
     from rich.console import Console
-    from rich.text import Text
 
     console = Console(file=stream, highlight=False)
     for line in lines:
-        console.print(Text.assemble(*((plain(text), STYLES[style]) for style, text in line)), soft_wrap=True)
+        console.print(styled(line), soft_wrap=True)
+
+
+def styled(line: Line) -> Text:
+    """The line as rich shows it."""
+    from rich.text import Text
+
+    return Text.assemble(*((plain(text), STYLES[style]) for style, text in line))
 
 
 def show_json(data: object) -> None:
