@@ -27,8 +27,9 @@ class Scope:
     """``prefix`` stands before every name in the graph; ``names`` are what expressions may read.
 
     ``last`` is the value of the item above, none above the first item of several inputs. ``made`` holds
-    the items whose weights can be shared, ``unread`` the names that nothing has said yet and ``read`` the values
-    that something reads, under whatever name. ``uncertain`` says that an item could not be worked out, so that names may be missing.
+    the items whose weights can be shared, ``unread`` the names that nothing has said yet, and ``read`` the
+    values that something reads, under whatever name. ``uncertain`` says that an item could not be worked
+    out, so that names may be missing.
     """
 
     report: Report
@@ -122,7 +123,7 @@ class Scope:
     def report_unread(self) -> None:
         """Every value that nothing reads is an error."""
         for name, place in self.unread.items():
-            if self.values[name].source in self.read:
+            if self.values.get(name, UNKNOWN).source in self.read:
                 continue
             self.report.error(
                 place,

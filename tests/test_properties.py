@@ -15,7 +15,6 @@ import torch
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import nn
 
 from builder import Graph, ModelSpec, SpecErrors, infer, load, loads
 from builder.layer import layers as catalogue
@@ -44,33 +43,16 @@ def read_or_refuse(read: Callable[[], object]) -> Any:
 
 # --- the reader ---------------------------------------------------------------------------------------------
 
-yaml_signs = st.sampled_from(
-    [
-        *"[]{}:,-?&*!|>'\"%@`#~<$().\\/ \n\t\r\x00\u00a0\ufeff\u2028é🙂",
-        "- ",
-        ": ",
-        "\n  ",
-        "\n- ",
-        "---\n",
-        "...",
-    ]
-    + [
-        "a",
-        "b",
-        "1",
-        "0x1",
-        "1e3",
-        "true",
-        "null",
-        "???",
-        "<<",
-        "<<: *a",
-        "&a ",
-        "*a ",
-        "!!str ",
-        "%YAML 1.2\n",
-    ]
-)
+SIGNS = [
+    *"[]{}:,-?&*!|>'\"%@`#~<$().\\/ \n\t\r\x00\u00a0\ufeff\u2028é🙂",
+    "- ",
+    ": ",
+    "\n  ",
+    "\n- ",
+    "---\n",
+]
+SIGNS += ["...", "a", "b", "1", "0x1", "1e3", "true", "null", "???", "<<", "<<: *a", "&a ", "*a ", "!!str "]
+yaml_signs = st.sampled_from(SIGNS)
 
 
 @settings(max_examples=400)
@@ -260,7 +242,7 @@ def one_layer(chance: random.Random) -> str:
         name = chance.choice(["Conv2d", "MaxPool2d", "AvgPool2d", "Linear", "Flatten", "BatchNorm2d"])
     match name if chance.random() < 0.6 else "":
         case "Conv2d":
-            return f"Conv2d: {{out_channels: {chance.choice([1, 2, 4, 6])}, {window}, dilation: {chance.randint(1, 2)}}}"
+            return f"Conv2d: {{out_channels: {chance.choice([1, 2, 4, 6])}, {window}, dilation: {stride % 2 + 1}}}"
         case "MaxPool2d" | "AvgPool2d":
             return f"{name}: {{{window}, ceil_mode: {chance.choice(['true', 'false'])}}}"
         case "Linear":
@@ -304,9 +286,10 @@ def network(chance: random.Random) -> str:
         listed = "".join(f"  - {item}\n" for item in items)
         return f"input: {shape}\n{blocks if 'Own' in listed else ''}layers:\n{listed}"
 
-    for count in range(chance.randint(1, 7)):
+    for count in range(chance.randint(2, 9)):
         more = ["Own: 1"] if blocks and chance.random() < 0.3 else some_layers(chance, count)
-        if read_or_refuse(lambda more=more: loads(spec(items + more))) is not None:  # type: ignore[misc]
+        longer = spec(items + more)
+        if read_or_refuse(lambda text=longer: loads(text)) is not None:  # type: ignore[misc]
             items += more
     return spec(items)
 
@@ -340,7 +323,6 @@ def test_the_random_networks_are_worth_their_name() -> None:
         assert whole.count(word) >= 2, word
     used = [name for name in TYPES if re.search(rf"\b{name}\b", whole)]
     assert len(used) > 0.7 * len(TYPES)
-    assert issubclass(nn.Identity, nn.Module)
 
 
 def test_every_shipped_spec_loads() -> None:

@@ -32,11 +32,25 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Writes tensors as safetensors, atomically; from whatever device, with ``metadata`` in the header."""
+    """Writes tensors as safetensors, atomically; from whatever device, with ``metadata`` in the header.
+
+    The same tensors and metadata give the same bytes.
+    """
     dense = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     # As bytes: the library's own files can be read by their owner alone, and a run is often shared.
-    content = save(dense, dict(metadata))
+    content = _sorted_metadata(save(dense, dict(metadata) or None))
     write_atomically(path, lambda temporary: temporary.write_bytes(content))
+
+
+def _sorted_metadata(content: bytes) -> bytes:
+    """The safetensors file with its metadata in order; the library writes it in another order every time."""
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    if "__metadata__" in header:
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # values start at a multiple of 8
+    return len(text).to_bytes(8, "little") + text + content[8 + length :]
 
 
 def load_weights(module: nn.Module, path: Path, state: dict[str, Shape]) -> dict[str, str]:

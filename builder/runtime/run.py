@@ -199,6 +199,6 @@ def _differences(before: Any, after: Any, path: str = "") -> Iterator[str]:
                 yield inner
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for index, (old, new) in enumerate(zip(before, after, strict=True)):
-            yield from _differences(old, new, f"{path}.{index}")
+            yield from _differences(old, new, f"{path}[{index}]")
     elif before != after:
         yield path

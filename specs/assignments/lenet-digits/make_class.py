@@ -1,7 +1,7 @@
 """Makes the class that ships with the demo: the reference's weights, and ten submissions with one story each.
 
-Run once, from the root of a checkout: ``python specs/assignments/lenet-digits/make_class.py``. The results are committed, so that
-the demo grades the same files everywhere; other torch versions train to other last bits.
+Run once: ``python specs/assignments/lenet-digits/make_class.py``. The results are committed, so that the demo
+grades the same files everywhere; other torch versions train to other last bits.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,4 +54,5 @@ def no_export(monkeypatch: pytest.MonkeyPatch) -> None:
     def export(what: object, path: Path) -> Proof:
         return Proof(0.0, 0.0, (), 0)
 
-    monkeypatch.setattr("builder.runtime.train.export", export)
+    # By the module: as an attribute of its package, `train` is the function.
+    monkeypatch.setattr(sys.modules["builder.runtime.train"], "export", export)

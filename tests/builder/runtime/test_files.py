@@ -56,9 +56,21 @@ def test_any_layout_of_memory_is_written(tmp_path: Path) -> None:
 
 
 def test_weights_of_another_network_are_refused(small: Small, tmp_path: Path) -> None:
-    spec, other = small(), small("layers.1.Linear=25")
+    spec, other = small(), small("layers[1].Linear=25")
     write_tensors(tmp_path / "w.safetensors", build(other).state_dict(), {})
     with pytest.raises(
         WeightsError, match=r"`linear_1\.weight`: expected \[24, 64\] of F32, found \[25, 64\]"
     ):
         load_weights(build(spec), tmp_path / "w.safetensors", spec.graph.state)
+
+
+def test_the_same_tensors_are_the_same_bytes(tmp_path: Path) -> None:
+    said = {name: name * 3 for name in "abcdef"}
+    x = {"x": torch.randn(3, 5), "y": torch.tensor(2)}
+    for name in "pqr":
+        write_tensors(tmp_path / name, x, said)
+    assert len({(tmp_path / name).read_bytes() for name in "pqr"}) == 1
+    with safe_open(tmp_path / "p", "pt") as file:
+        assert file.metadata() == said
+        assert torch.equal(file.get_tensor("x"), x["x"])
+        assert torch.equal(file.get_tensor("y"), x["y"])
