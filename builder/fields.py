@@ -91,6 +91,8 @@ def _text(value: Any) -> str:
         raise wrong("a text", value, hint)
     if not value:
         raise wrong("a text that is not empty", value)
+    if re.search(r"[\x00-\x08\x0b-\x1f\x7f]", value):  # a path with a NUL makes the system's calls fail
+        raise wrong("a text without control characters", value)
     return value
 
 

@@ -10,9 +10,10 @@ from typing import Final
 
 from builder.dataset import Data
 from builder.errors import Cause, Place, Report, did_you_mean, nearest
+from builder.inputs import InputReader
+from builder.keys import checked_name, has_hole, is_hole, misspelt, read_keys
 from builder.names import check_name
 from builder.reader import Reader, Unknown, Unresolved
-from builder.shapes import TensorType
 from builder.source import Document, Mapping, Node, Scalar, Sequence, describe
 from builder.spec import LANGUAGE_VERSION, Block, Item, ModelSpec
 from builder.training.section import Train
@@ -50,19 +51,6 @@ def read_spec(document: Document, folder: Path, report: Report) -> ModelSpec | N
     return _Writer(document, folder, root, report).spec()
 
 
-def read_keys(
-    node: Mapping, known: tuple[str, ...], later: frozenset[str], owner: str, report: Report
-) -> None:
-    """Reports every key of ``node`` that is not known."""
-    for key, place in node.keys.items():
-        if key in known:
-            continue
-        if key in later:
-            report.error(place, f"`{key}` is not available yet")
-        else:
-            report.error(place, f"{owner} has no key `{key}`", did_you_mean(str(key), known))
-
-
 class _Writer:
     """Reads the parts of one spec."""
 
@@ -81,7 +69,7 @@ class _Writer:
         reader = Reader(self.report, self.constants, self.used)
         blocks = self._blocks()
         layers = self._layers(self.root.get("layers"), self.root.place, "a spec")
-        inputs = self._inputs(reader)
+        inputs = InputReader(self.root, KEYS, reader, self.report).read()
         data, train = self.root.get("data"), self.root.get("train")
         spec = ModelSpec(
             file=self.document.file,
@@ -114,7 +102,7 @@ class _Writer:
 
     def _name(self) -> str:
         node = self.root.get("name")
-        if node is None or _is_hole(node):
+        if node is None or is_hole(node):
             return Path(self.document.file).stem if self.document.file[0] != "<" else "network"
         if not isinstance(node, Scalar) or not isinstance(node.value, str) or not node.value:
             self.report.error(node.place, f"expected a text, found {describe(node)}")
@@ -125,7 +113,7 @@ class _Writer:
         node = self.root.get(key)
         if node is None or isinstance(node, Mapping):
             return node
-        if not _is_hole(node):
+        if not is_hole(node):
             self.report.error(node.place, f"expected a mapping, found {describe(node)}")
         return None
 
@@ -142,101 +130,15 @@ class _Writer:
             except Unknown:
                 pass
 
-    def _inputs(self, reader: Reader) -> dict[str, TensorType]:
-        one, several = self.root.get("input"), self.root.get("inputs")
-        if one is None and several is None and not nearest_key("input", self.root):
-            self.report.error(
-                self.root.place,
-                "a spec needs `input`",
-                "As in `input: [1, 28, 28]`: C, H, W, without the batch axis.",
-            )
-        if one is not None and several is not None:
-            self.report.error(
-                self.root.keys["inputs"], "expected `input` or `inputs`, found both", "Keep one."
-            )
-        if several is None:
-            found = self._tensor(one, reader) if one is not None else None
-            return {"input": found} if found else {}
-        if not isinstance(several, Mapping):
-            if not _is_hole(several):
-                self.report.error(
-                    several.place, f"expected a mapping of names to inputs, found {describe(several)}"
-                )
-            return {}
-        inputs: dict[str, TensorType] = {}
-        for key, node in several.entries.items():
-            self._checked_name(key, several.keys[key])
-            found = self._tensor(node, reader)
-            if found:
-                inputs[str(key)] = found
-        return inputs
-
-    def _tensor(self, node: Node, reader: Reader) -> TensorType | None:
-        shape, vocabulary = node, None
-        if isinstance(node, Mapping):
-            read_keys(node, ("shape", "vocabulary"), frozenset(), "an input", self.report)
-            inner, words = node.get("shape"), node.get("vocabulary")
-            if inner is None:
-                self.report.error(
-                    node.place, "an input needs `shape`", "As in `{shape: [16], vocabulary: 80}`."
-                )
-                return None
-            shape = inner
-            if words is not None:
-                vocabulary = self._whole(words, reader)
-                if vocabulary is None:
-                    return None
-        sizes = self._shape(shape, reader)
-        return TensorType(sizes, vocabulary) if sizes is not None else None
-
-    def _shape(self, node: Node, reader: Reader) -> tuple[int, ...] | None:
-        if _is_hole(node):
-            return None
-        if not isinstance(node, Sequence) or not node.items:
-            hint = (
-                f"Write `[{node.text}]`."
-                if isinstance(node, Scalar) and isinstance(node.value, int)
-                else None
-            )
-            self.report.error(
-                node.place, f"expected a list of sizes without the batch axis, found {describe(node)}", hint
-            )
-            return None
-        if len(node.items) > 8:
-            self.report.error(node.place, f"an input of {len(node.items)} axes is too many", "8 are allowed.")
-            return None
-        sizes = [self._size(item, reader) for item in node.items]
-        return (
-            None if any(size is None for size in sizes) else tuple(size for size in sizes if size is not None)
-        )
-
-    def _size(self, node: Node, reader: Reader) -> int | None:
-        if isinstance(node, Scalar) and isinstance(node.value, str) and node.value.isidentifier():
-            self.report.error(
-                node.place, f"an axis of free length (`{node.value}`) is not available yet", "Write its size."
-            )
-            return None
-        return self._whole(node, reader)
-
-    def _whole(self, node: Node, reader: Reader) -> int | None:
-        try:
-            value = reader.plain(node)
-        except Unknown:
-            return None
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1 << 40:
-            self.report.error(node.place, f"expected a whole number of at least 1, found {describe(value)}")
-            return None
-        return value
-
     def _blocks(self) -> dict[str, Block]:
         node = self._mapping("blocks")
         blocks: dict[str, Block] = {}
         for key, value in node.entries.items() if node else ():
             assert node is not None
             place = node.keys[key]
-            self._checked_name(key, place)
+            checked_name(key, place, self.report)
             if not isinstance(value, Mapping):
-                if not _is_hole(value):
+                if not is_hole(value):
                     self.report.error(value.place, f"expected a block with `layers`, found {describe(value)}")
                 blocks[str(key)] = Block(str(key), place, {}, ("input",), ())
                 continue
@@ -262,7 +164,7 @@ class _Writer:
             )
             return {}
         for key, place in node.keys.items():
-            self._checked_name(key, place)
+            checked_name(key, place, self.report)
         return {str(key): value for key, value in node.entries.items()}
 
     def _block_inputs(self, block: Mapping) -> tuple[str, ...]:
@@ -271,7 +173,7 @@ class _Writer:
             return ("input",)
         names = self._names(node, "a list of names")
         for name, place in names or ():
-            self._checked_name(name, place)
+            checked_name(name, place, self.report)
         return tuple(name for name, _ in names) if names else ("input",)
 
     def _outputs(self) -> tuple[tuple[str, Place], ...] | None:
@@ -280,32 +182,26 @@ class _Writer:
 
     def _names(self, node: Node, expected: str) -> tuple[tuple[str, Place], ...] | None:
         """A name or a list of names, with their places."""
-        if _is_hole(node):
+        if is_hole(node):
             return None
         items = node.items if isinstance(node, Sequence) else (node,)
         names: list[tuple[str, Place]] = []
         for item in items:
             if isinstance(item, Scalar) and isinstance(item.value, str) and item.value and not item.is_hole:
                 names.append((item.value, item.place))
-            elif not _is_hole(item):
+            elif not is_hole(item):
                 self.report.error(item.place, f"expected {expected}, found {describe(item)}")
         if not items:
             self.report.error(node.place, f"expected {expected}, found an empty list")
         return tuple(names) if len(names) == len(items) and names else None
 
-    def _checked_name(self, name: object, place: Place) -> None:
-        try:
-            check_name(name)
-        except Cause as cause:
-            self.report.error(place, cause.problem, cause.hint)
-
     def _layers(self, node: Node | None, place: Place, owner: str) -> tuple[Item, ...]:
-        if node is None and owner == "a spec" and nearest_key("layers", self.root):
+        if node is None and owner == "a spec" and misspelt("layers", self.root, KEYS):
             return (Item(place, unknown=True),)  # misspelt, and reported as that
         if node is None:
             self.report.error(place, f"{owner} needs `layers`", "As in `layers: [Flatten, {Linear: 10}]`.")
             return ()
-        if _is_hole(node):
+        if is_hole(node):
             return (Item(node.place, unknown=True),)
         if not isinstance(node, Sequence):
             hint = "Each layer is an item of a list: begin its line with `- `."
@@ -340,7 +236,7 @@ class _Writer:
         share = self._word(node.entries["share"], "a layer's name") if "share" in node.entries else None
         spoken = self._word(name, "a name") if name is not None else None
         if spoken is not None:
-            self._checked_name(*spoken)
+            checked_name(*spoken, self.report)
         return Item(
             place=node.place,
             kind=kind,
@@ -357,13 +253,13 @@ class _Writer:
             share=share,
             layers=self._layers(inner, node.place, "a group") if inner is not None else None,
             unknown=("share" in node.entries and share is None)
-            or (sources is not None and _has_hole(sources)),
+            or (sources is not None and has_hole(sources)),
         )
 
     def _word(self, node: Node, expected: str) -> tuple[str, Place] | None:
         if isinstance(node, Scalar) and isinstance(node.value, str) and node.value and not node.is_hole:
             return node.value, node.place
-        if not _is_hole(node):
+        if not is_hole(node):
             self.report.error(node.place, f"expected {expected}, found {describe(node)}")
         return None
 
@@ -395,16 +291,3 @@ class _Writer:
             f"an item of `layers` has one layer type, found {found}",
             "Begin a new item with `- ` for each layer.",
         )
-
-
-def nearest_key(wanted: str, node: Mapping) -> bool:
-    """Whether one of the keys was most likely meant to be ``wanted``."""
-    return any(nearest(str(key), KEYS) == wanted for key in node.entries if key not in KEYS)
-
-
-def _is_hole(node: Node) -> bool:
-    return isinstance(node, Scalar) and node.is_hole
-
-
-def _has_hole(node: Node) -> bool:
-    return _is_hole(node) or (isinstance(node, Sequence) and any(_is_hole(item) for item in node.items))

@@ -71,6 +71,12 @@ REFUSES: list[tuple[str, str, str, str | None]] = [
     ("Flag", "maybe", 'expected true or false, found the text "maybe"', None),
     ("Text", "5", "expected a text, found 5", 'Put it in quotes: "5".'),
     ("Text", "true", "expected a text, found true", None),
+    (
+        "Text",
+        '"a\\0b"',
+        'expected a text without control characters, found the text "a\0b"',
+        None,
+    ),
     ("Text", '""', 'expected a text that is not empty, found the text ""', None),
     (
         "OneOrPair",

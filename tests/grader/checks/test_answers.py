@@ -230,7 +230,7 @@ def test_the_questions_points_are_the_checks(tmp_path: Path) -> None:
         read_assignment(tmp_path / "assignment.yaml")
     (error,) = caught.value.errors
     assert error.problem == "the points of its questions sum to 9, and the check has 10"
-    assert (error.line, error.column) == (6, 20)
+    assert (error.line, error.column) == (6, 21)
 
 
 def test_a_class_answers(classroom: Any) -> None:
