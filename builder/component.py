@@ -5,8 +5,6 @@ its examples are tests and documentation at once. A folder's listing is the regi
 ``@final`` classes in the text of its files, and a file is imported when a spec names one of them.
 """
 
-from __future__ import annotations
-
 import importlib
 import inspect
 import re

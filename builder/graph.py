@@ -8,7 +8,7 @@ from functools import cached_property
 from builder.errors import Place
 from builder.layer import Layer
 from builder.shapes import BYTES_PER_VALUE, Shape, TensorType, count
-from builder.training.initializers import Initializer
+from builder.training.initializer import Initializer
 
 
 @dataclass(frozen=True)

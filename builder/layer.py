@@ -1,7 +1,5 @@
 """What a layer is: fields, a rule without torch, and the torch module it becomes."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Final, final
 
@@ -58,7 +56,7 @@ class Layer(Component):
         """The shape rule. Raises ``Cause``."""
 
     @abstractmethod
-    def build(self, sizes: dict[str, int]) -> nn.Module:
+    def build(self, sizes: dict[str, int]) -> "nn.Module":
         """The torch module; ``sizes`` are the fields that follow from the input. Imports torch inside."""
 
     @final

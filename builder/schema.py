@@ -7,7 +7,7 @@ from typing import Any, Final
 from builder.component import Catalogue, Choice, Choices, Component, section_of
 from builder.dataset import Data
 from builder.layer import layers
-from builder.training.initializers import initializers
+from builder.training.initializer import initializers
 from builder.training.section import Train
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"

@@ -13,7 +13,7 @@ from builder.errors import Cause, Place, Report, did_you_mean
 from builder.graph import GraphLayer
 from builder.reader import Reader, Unknown
 from builder.source import Mapping, Node, describe
-from builder.training.initializers import Initializer, initializers
+from builder.training.initializer import Initializer, initializers
 
 if TYPE_CHECKING:
     from builder.spec import Item

@@ -30,7 +30,7 @@ from builder.layer import REFUSED, Layer, layers
 from builder.reader import Reader
 from builder.shapes import TensorType
 from builder.source import Mapping, read_text
-from builder.training.initializers import Initializer
+from builder.training.initializer import Initializer
 from builder.transform import Transform
 
 TESTS = Path(__file__).parent

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, final
 
 from pydantic import model_validator
 
-from builder.component import Accepted, Catalogue, Component, Rejected
+from builder.component import Accepted, Rejected
 from builder.errors import Cause
 from builder.fields import BelowOne, Count, Flag, Natural, NonNegative, Positive, Probability, Sizes, Text
 from builder.training.optimizers import Optimizer
+from builder.training.scheduler import Scheduler
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer as TorchOptimizer
@@ -18,33 +18,6 @@ if TYPE_CHECKING:
 
 _RUN: Final = "It follows from the run: `epochs`, and the batches of one."
 _REFUSED: Final = {"last_epoch": "A resumed run goes on where it was by itself."}
-
-
-class Scheduler(Component):
-    """A scheduler of ``torch.optim.lr_scheduler``, with its argument names and defaults.
-
-    ``steps`` says when ``step()`` is called: after every batch, after every epoch, or after every epoch with
-    the figure that ``monitor`` names. ``own`` are fields that torch has not.
-    """
-
-    refused = _REFUSED
-    steps: ClassVar[Literal["batch", "epoch", "monitor"]] = "epoch"
-    own: ClassVar[frozenset[str]] = frozenset()
-
-    @final
-    def build(self, optimizer: TorchOptimizer, steps_per_epoch: int, epochs: int) -> LRScheduler:
-        """The torch scheduler; what follows from the run is filled in. Imports torch inside."""
-        fields = {name: getattr(self, name) for name in type(self).model_fields if name not in self.own}
-        return self.make(optimizer, fields, steps_per_epoch, epochs)
-
-    @abstractmethod
-    def make(
-        self, optimizer: TorchOptimizer, fields: dict[str, Any], steps_per_epoch: int, epochs: int
-    ) -> LRScheduler:
-        """Calls the torch class of the same name."""
-
-    def check(self, optimizer: Optimizer, epochs: int) -> None:
-        """Raises ``Cause`` if it cannot go with this optimiser, or with so many epochs."""
 
 
 @final
@@ -285,6 +258,3 @@ class ReduceLROnPlateau(Scheduler):
         from torch.optim import lr_scheduler
 
         return lr_scheduler.ReduceLROnPlateau(optimizer, **fields)
-
-
-schedulers: Final[Catalogue[Scheduler]] = Catalogue("scheduler", "builder.training.schedulers", Scheduler)

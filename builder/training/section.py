@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal, Self, final
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, final
 
 from pydantic import model_validator
 
@@ -16,7 +16,10 @@ from builder.training.losses import Loss, losses
 from builder.training.metrics import Metric
 from builder.training.metrics import metrics as known_metrics
 from builder.training.optimizers import Optimizer, optimizers
-from builder.training.schedulers import ReduceLROnPlateau, Scheduler, schedulers
+from builder.training.scheduler import Scheduler, schedulers
+
+if TYPE_CHECKING:
+    from builder.training.schedulers import ReduceLROnPlateau
 
 
 @final
@@ -120,17 +123,27 @@ class Train(Component):
             self._known_monitor(self.early_stopping.monitor, "early_stopping.monitor")
         if self.scheduler is not None:
             self.scheduler.check(self.optimizer, self.epochs)
-        if isinstance(self.scheduler, ReduceLROnPlateau):
-            self._known_monitor(self.scheduler.monitor, "scheduler")
-            wanted = "min" if self.better(self.scheduler.monitor) == "lower" else "max"
-            if self.scheduler.mode != wanted:
+        if (plateau := self._plateau) is not None:
+            self._known_monitor(plateau.monitor, "scheduler")
+            wanted = "min" if self.better(plateau.monitor) == "lower" else "max"
+            if plateau.mode != wanted:
                 raise Cause(
-                    f"`{self.scheduler.monitor}` is better when {self.better(self.scheduler.monitor)}, "
-                    f"and `mode` is {self.scheduler.mode}",
+                    f"`{plateau.monitor}` is better when {self.better(plateau.monitor)}, "
+                    f"and `mode` is {plateau.mode}",
                     f"Write `mode: {wanted}`.",
                     field="scheduler",
                 )
         return self
+
+    @property
+    def _plateau(self) -> ReduceLROnPlateau | None:
+        """The scheduler, if it watches a figure. Only then is its family imported."""
+        if self.scheduler is None or self.scheduler.steps != "monitor":
+            return None
+        from builder.training.schedulers import ReduceLROnPlateau
+
+        assert isinstance(self.scheduler, ReduceLROnPlateau), "it alone watches a figure"
+        return self.scheduler
 
     def _known_monitor(self, monitor: str, field: str) -> None:
         if monitor not in self.monitored:
@@ -156,8 +169,8 @@ class Train(Component):
         watchers: list[tuple[str, str]] = []
         if self.early_stopping is not None:
             watchers.append(("early_stopping", self.early_stopping.monitor))
-        if isinstance(self.scheduler, ReduceLROnPlateau):
-            watchers.append(("scheduler", self.scheduler.monitor))
+        if (plateau := self._plateau) is not None:
+            watchers.append(("scheduler", plateau.monitor))
         for field, monitor in watchers:
             if monitor.startswith("validation_"):
                 yield Cause(

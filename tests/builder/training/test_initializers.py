@@ -12,7 +12,7 @@ from builder.component import Accepted
 from builder.errors import Cause, Report
 from builder.reader import Reader
 from builder.source import read_text
-from builder.training.initializers import Initializer, initializers
+from builder.training.initializer import Initializer, initializers
 
 ALL = [initializers[name] for name in initializers]
 every = pytest.mark.parametrize("cls", ALL, ids=lambda cls: cls.__name__)

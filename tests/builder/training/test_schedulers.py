@@ -13,13 +13,8 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau as TorchPlateau
 
 from builder.errors import Cause
 from builder.training.optimizers import SGD, Adagrad
-from builder.training.schedulers import (
-    CosineAnnealingLR,
-    OneCycleLR,
-    ReduceLROnPlateau,
-    Scheduler,
-    schedulers,
-)
+from builder.training.scheduler import Scheduler, schedulers
+from builder.training.schedulers import CosineAnnealingLR, OneCycleLR, ReduceLROnPlateau
 
 ALL = [schedulers[name] for name in schedulers]
 REQUIRED: dict[str, Any] = {"step_size": 2, "milestones": (1, 3), "gamma": 0.5, "T_0": 2, "max_lr": 0.1}
