@@ -6,11 +6,12 @@ Every error of the file is collected; what follows an unknown shape is silent.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NoReturn
 
 from builder.blocks import Watching, block_names
 from builder.errors import Cause, Place, Report, did_you_mean
 from builder.graph import Graph
+from builder.keys import is_hole
 from builder.layer import Layer, layers
 from builder.making import Copy, LayerMaker, value_of
 from builder.names import snake_case
@@ -105,6 +106,8 @@ class _Elaborator:
 
     def _finish(self, scope: Scope) -> None:
         spec = self.spec
+        if spec.holes:
+            return  # what will stand there may use anything
         if not self.report.errors:
             scope.report_unread()
         for name, block in spec.blocks.items():
@@ -157,10 +160,7 @@ class _Elaborator:
         for copy in range(1, repeat + 1):
             self.expanded += 1
             if self.expanded > MAX_ITEMS:
-                self.report.error(
-                    item.place, f"the spec expands to more than {MAX_ITEMS:,} items", "Lower a `repeat`."
-                )
-                raise _TooMany
+                self._too_many(item.place)
             own = f"{suffix}_{copy}" if item.repeat is not None else suffix
             first = copy == 1
             if item.layers is not None:
@@ -189,7 +189,13 @@ class _Elaborator:
                 item.repeat.place, f"expected a whole number of at least 1, found {describe(times)}"
             )
             return None
+        if times > MAX_ITEMS:
+            self._too_many(item.repeat.place)
         return times
+
+    def _too_many(self, place: Place) -> NoReturn:
+        self.report.error(place, f"the spec expands to more than {MAX_ITEMS:,} items", "Lower a `repeat`.")
+        raise _TooMany
 
     def _group(self, scope: Scope, item: Item, suffix: str, first: bool, shared: str | None) -> None:
         assert item.layers is not None
@@ -210,10 +216,14 @@ class _Elaborator:
         found = next((c for c in scope.candidates(name, suffix) if c in scope.made), None)
         if found is None:
             if not scope.uncertain and scope.values.get(name) is not UNKNOWN:
+                last = scope.last_copy(name)
                 self.report.error(
-                    place, f"there is no layer `{name}` above whose weights could be shared",
-                    did_you_mean(name, scope.made),
-                )  # fmt: skip
+                    place,
+                    f"there is no layer `{name}` above whose weights could be shared",
+                    f"It is repeated: its copies are `{name}_1` to `{last}`."
+                    if last
+                    else did_you_mean(name, scope.made),
+                )
             self._unknown_item(scope, item, suffix)
             return
         for key, node in (("init", item.init), ("freeze", item.freeze)):
@@ -246,6 +256,7 @@ class _Elaborator:
         cls = self._class(item) if block is None else None
         snake = cls.snake if cls is not None else snake_case(item.kind)
         scope.counters[snake] += 1
+        scope.uncertain = scope.uncertain or item.open_name
         name = item.name + suffix if item.name is not None else f"{snake}_{scope.counters[snake]}"
         origin = shared if written is not None or shared is None else f"{shared}.{name}"
         copy = Copy(
@@ -288,7 +299,11 @@ class _Elaborator:
         try:
             return layers.get(item.kind)
         except Cause as cause:
+            root = self.spec.document.root
+            if isinstance(root, Mapping) and is_hole(root.get("blocks")):
+                return None
             hint = did_you_mean(item.kind, [*self.spec.blocks, *layers]) or cause.hint
+            hint = hint or "`gradspec layers` lists them all."
             if item.kind in layers.later:
                 hint = None
             self.report.error(item.kind_place or item.place, cause.problem, hint)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from builder.errors import Cause, Place, Report, did_you_mean
 from builder.graph import Graph
 from builder.reader import Reader, Unknown, place_of
 from builder.source import Mapping, Node, describe
 from builder.spec import ModelSpec
+
+_MORE_THAN_ONE: Final = "Build and export it without `data` and `train`, or train it with a loop of your own."
 
 
 def check_expectations(spec: ModelSpec, graph: Graph, report: Report) -> None:
@@ -71,23 +75,45 @@ def check_data(spec: ModelSpec, graph: Graph, report: Report) -> None:
     except Cause as cause:
         report.error(_place(spec.data_node, cause), cause.problem, cause.hint)
         return
-    if len(spec.inputs) == 1:
-        (name, wanted), = spec.inputs.items()  # fmt: skip
-        if wanted != described.input:
-            root = spec.document.root
-            node = root.get("input") or root.get("inputs") if isinstance(root, Mapping) else None
-            report.error(
-                node.place if node is not None else root.place,
-                f"`{name}` is {list(wanted.shape)}, and the data gives {list(described.input.shape)}",
-                "Change `input`, or `preprocess` the data (`Resize: [28, 28]`).",
-            )
-            return
-    if spec.train is None or spec.train_node is None or len(graph.output_types) != 1:
+    if not _one_each(spec, graph, report):
+        return
+    ((name, wanted),) = spec.inputs.items()
+    if wanted != described.input:
+        report.error(
+            _input_place(spec),
+            f"`{name}` is {list(wanted.shape)}, and the data gives {list(described.input.shape)}",
+            "Change `input`, or `preprocess` the data (`Resize: [28, 28]`).",
+        )
+        return
+    if spec.train is None or spec.train_node is None or not graph.output_types:
         return
     (output,) = graph.output_types.values()
     validation = spec.data.splits(described).validation > 0
     for misfit in spec.train.misfits(output, described.target, validation=validation):
         report.error(_place(spec.train_node, misfit), misfit.problem, misfit.hint)
+
+
+def _one_each(spec: ModelSpec, graph: Graph, report: Report) -> bool:
+    """Whether the network has the one input that data feeds, and the one output that a loss reads."""
+    if len(spec.inputs) > 1:
+        report.error(
+            _input_place(spec),
+            f"data feeds one input, and the network has {len(spec.inputs)}",
+            _MORE_THAN_ONE,
+        )
+    elif spec.train is not None and len(graph.outputs) > 1 and spec.outputs is not None:
+        report.error(
+            spec.outputs[1][1],
+            f"a loss reads one output, and the network has {len(graph.outputs)}",
+            _MORE_THAN_ONE,
+        )
+    return len(spec.inputs) == 1 and len(graph.outputs) <= 1
+
+
+def _input_place(spec: ModelSpec) -> Place:
+    root = spec.document.root
+    node = root.get("input") or root.get("inputs") if isinstance(root, Mapping) else None
+    return node.place if node is not None else root.place
 
 
 def _place(node: Node, cause: Cause) -> Place:

@@ -31,7 +31,11 @@ def wrong(expected: str, found: object, hint: str | None = None) -> PydanticCust
 
 def _rewrite(value: object) -> str | None:
     """A hint for a number that was written as something else."""
-    if isinstance(value, str) and re.fullmatch(r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?", value):
+    if (
+        isinstance(value, str)
+        and len(value) <= 40
+        and re.fullmatch(r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?", value)
+    ):
         return f"Write {value} without quotes."
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return f"Write {int(value)}."

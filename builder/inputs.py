@@ -40,6 +40,8 @@ class InputReader:
                     several.place, f"expected a mapping of names to inputs, found {describe(several)}"
                 )
             return {}
+        if not several.entries:
+            self.report.error(several.place, "expected at least one input, found an empty mapping")
         inputs: dict[str, TensorType] = {}
         for key, node in several.entries.items():
             checked_name(key, several.keys[key], self.report)
@@ -70,13 +72,14 @@ class InputReader:
         if is_hole(node):
             return None
         if not isinstance(node, Sequence) or not node.items:
+            found = "an empty list" if isinstance(node, Sequence) else describe(node)
             hint = (
                 f"Write `[{node.text}]`."
                 if isinstance(node, Scalar) and isinstance(node.value, int)
                 else None
             )
             self.report.error(
-                node.place, f"expected a list of sizes without the batch axis, found {describe(node)}", hint
+                node.place, f"expected a list of sizes without the batch axis, found {found}", hint
             )
             return None
         if len(node.items) > 8:

@@ -25,7 +25,7 @@ def misspelt(wanted: str, node: Mapping, known: tuple[str, ...]) -> bool:
     return any(nearest(str(key), known) == wanted for key in node.entries if key not in known)
 
 
-def is_hole(node: Node) -> bool:
+def is_hole(node: Node | None) -> bool:
     """Whether the node is `???`."""
     return isinstance(node, Scalar) and node.is_hole
 

@@ -33,7 +33,7 @@ def check_name(name: object) -> str:
     if not isinstance(name, str) or not _NAME.match(name):
         raise Cause(
             f"`{str(name)[:40]}` is no name",
-            "A name is a letter or `_`, then letters, digits and `_`.",
+            "A name is a letter from a to z or A to Z, then such letters, digits and `_`.",
         )
     if len(name) > 80:
         raise Cause(f"a name of {len(name)} characters is too long", "80 are allowed.")

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from builder.component import C, Catalogue, Choice, Choices, Component, Named, label_of, section_of
 from builder.errors import Cause, Place, Report, did_you_mean, nearest
 from builder.expression import Names, evaluate
-from builder.nodes import Mapping, Node, Scalar, Sequence, describe
+from builder.nodes import HOLE, Mapping, Node, Scalar, Sequence, describe
 
 
 class Unknown(Exception):
@@ -82,6 +82,8 @@ class Reader:
         return None if any(c is None for c in found) else tuple(c for c in found if c is not None)
 
     def _named(self, catalogue: Catalogue[C], name: str, place: Place, fields: Node | None) -> C | None:
+        if name == HOLE:
+            return None
         try:
             cls = catalogue.get(name)
         except Cause as cause:

@@ -86,6 +86,8 @@ class Scope:
         return UNKNOWN
 
     def _not_there(self, name: str) -> tuple[str, str | None]:
+        if (last := self.last_copy(name)) is not None:
+            return f"`{name}` is repeated, and its copies are `{name}_1` to `{last}`", f"Say `{last}`."
         if any(item.name == name for item in self.items):
             return f"`{name}` stands below; a layer reads only what stands above it", "Move it up."
         head = name.partition(".")[0]
@@ -95,6 +97,14 @@ class Scope:
             known = ", ".join(f"`{n}`" for n in self.values)
             return "there are several inputs, and `input` names none of them", f"Known here: {known}."
         return f"there is no layer `{name}` above", did_you_mean(name, self.values)
+
+    def last_copy(self, name: str) -> str | None:
+        """The last of the copies of what repeats under ``name``, if it does and stands above."""
+        copies = [item for item in self.items if item.name == name and item.repeat is not None]
+        count = 0
+        while copies and f"{name}_{count + 1}" in self.given:
+            count += 1
+        return f"{name}_{count}" if count else None
 
     def mark_read(self, value: Value | None) -> None:
         """Notes that something reads ``value``, under whatever names it has."""

@@ -18,7 +18,10 @@ LANGUAGE_VERSION: Final = 1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Item:
-    """One item of ``layers`` as written. ``kind`` is its type's name, or none for ``share`` and groups."""
+    """One item of ``layers`` as written. ``kind`` is its type's name, or none for ``share`` and groups.
+
+    An ``unknown`` item is a hole, or wrong and reported; ``open_name`` says that its name alone is a hole.
+    """
 
     place: Place
     kind: str | None = None
@@ -33,6 +36,7 @@ class Item:
     share: tuple[str, Place] | None = None
     layers: tuple[Item, ...] | None = None
     unknown: bool = False
+    open_name: bool = False
 
     def field_place(self, name: str | None) -> Place:
         """Where the field stands, or where the type's name does."""

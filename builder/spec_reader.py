@@ -93,7 +93,9 @@ class _Writer:
 
     def _version(self) -> None:
         node = self.root.get("gradspec")
-        if node is not None and not (isinstance(node, Scalar) and node.value == LANGUAGE_VERSION):
+        if node is None or is_hole(node):
+            return
+        if not (isinstance(node, Scalar) and node.value == LANGUAGE_VERSION):
             self.report.error(
                 node.place,
                 f"expected the language version {LANGUAGE_VERSION}, found {describe(node)}",
@@ -243,6 +245,7 @@ class _Writer:
             kind_place=node.keys[types[0]] if types else node.keys[holders[0]],
             fields=node.entries[types[0]] if types else None,
             name=spoken[0] if spoken else None,
+            open_name=is_hole(name),
             name_place=spoken[1] if spoken else None,
             sources=self._names(sources, "a layer's name, or a list of them")
             if sources is not None
