@@ -75,8 +75,8 @@ class SpecError:
 
 
 def _printable(text: str) -> str:
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-    return _LONG.sub(r"`\1…`", shown)
+    clipped = _LONG.sub(r"`\1…`", text)  # first: what is escaped may be half a megabyte
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in clipped)
 
 
 class GradspecError(Exception):

@@ -18,13 +18,19 @@ def override(document: Document, sets: SequenceABC[str], report: Report) -> Docu
     for text in sets:
         place = Place("--set", 1, 1, text.partition("=")[0])
         try:
-            root = _put(document.root, _steps(text), _value(text, place), place)
+            root = _put(document.root, *parse(text), place)
         except Cause as cause:
             report.error(place, cause.problem, cause.hint)
             continue
         holes = tuple(hole for hole in document.holes if not _covers(place.path, hole.path))
         document = replace(document, root=root, holes=holes)
     return document
+
+
+def parse(text: str) -> tuple[list[str | int], Node]:
+    """The steps of the path and the value of ``path=value``. Raises ``Cause`` for what is not of that form."""
+    place = Place("--set", 1, 1, text.partition("=")[0])
+    return _steps(text), _value(text, place)
 
 
 def _covers(path: str, other: str) -> bool:
@@ -53,9 +59,12 @@ def _value(text: str, place: Place) -> Node:
     if not value:
         return Scalar(None, "", False, place)
     try:
-        return _moved(read_text(value, "--set").root, place)
+        document = read_text(value, "--set")
     except SpecErrors as errors:
         raise Cause(errors.errors[0].problem, errors.errors[0].hint) from None
+    if document.holes:
+        raise Cause("`???` is a place to fill, and `--set` fills places", "Write the value.")
+    return _moved(document.root, place)
 
 
 def _moved(node: Node, place: Place) -> Node:

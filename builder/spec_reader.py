@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from builder.dataset import Data
-from builder.errors import Cause, Place, Report, did_you_mean, nearest
+from builder.errors import LONGEST_NAME, Cause, Place, Report, did_you_mean, nearest
 from builder.inputs import InputReader
 from builder.keys import checked_name, has_hole, is_hole, misspelt, read_keys
 from builder.names import check_name
@@ -234,6 +234,9 @@ class _Writer:
             self._wrong_holders(node, [str(t) for t in types], [str(h) for h in holders])
             return Item(node.place, unknown=True)
         kind = str(types[0]) if types else None
+        if kind is not None and len(kind) > LONGEST_NAME:
+            self.report.error(node.keys[types[0]], f"there is no layer type of {len(kind):,} characters")
+            return Item(node.place, unknown=True)
         name, inner, sources = node.get("name"), node.get("layers"), node.get("from")
         share = self._word(node.entries["share"], "a layer's name") if "share" in node.entries else None
         spoken = self._word(name, "a name") if name is not None else None

@@ -9,11 +9,12 @@ import time
 from collections.abc import Callable
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
 import typer
 
 from cli import grading, reading, render, running, using
+from cli.options import Out
 from cli.tables import why_lines
 
 SHIPPED: Final = ("demo/three_mistakes.yaml", "models/lenet5.yaml", "assignments/lenet-digits")
@@ -23,9 +24,7 @@ NOTHING_HANDED_IN: Final = (
 
 
 def demo(
-    out: Annotated[
-        Path, typer.Option("--out", metavar="DIR", help="The folder to write: new or empty.")
-    ] = Path("gradspec-demo"),
+    out: Out = Path("gradspec-demo"),
 ) -> None:
     """Show the whole way: from a YAML spec to a graded class, on real handwritten digits.
 
@@ -38,7 +37,7 @@ def demo(
     """
     from builder.errors import RunError
 
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if out.is_dir() and any(out.iterdir()):
         raise RunError(f"`{out}` is not empty.", "Choose another folder with `--out`, or remove it.")
     start = time.monotonic()
     _copy(out)

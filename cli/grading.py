@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from cli import progress, render
-from cli.options import AsJson, answers
+from cli.options import AsJson, answers, folder_to_write
 from cli.running import wrote
 from cli.tables import check_lines, class_lines
 
@@ -26,7 +26,10 @@ def grade(
             metavar="SUBMISSIONS", exists=True, file_okay=False, help="A folder with one folder per student."
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the grades go.")],
+    out: Annotated[
+        Path,
+        typer.Option("--out", metavar="DIR", help="Where the grades go.", callback=folder_to_write),
+    ],
     jobs: Annotated[
         int | None, typer.Option("--jobs", min=1, help="How many at once; absent: one per processor.")
     ] = None,

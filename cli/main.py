@@ -71,11 +71,11 @@ def main() -> int:
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return RIGHT
-    except (FileNotFoundError, PermissionError) as error:
-        about = GradspecError(f"{error.filename}: {(error.strerror or 'cannot be opened').lower()}")
-        render.show(render.failure(about), sys.stderr)
-        return WRONG_USAGE
     except Exception as fault:
+        if isinstance(fault, OSError) and fault.filename is not None:  # a path that cannot be read or written
+            about = GradspecError(f"{fault.filename}: {(fault.strerror or 'cannot be opened').lower()}")
+            render.show(render.failure(about), sys.stderr)
+            return WRONG_USAGE
         if os.environ.get("GRADSPEC_DEBUG"):
             raise
         render.show(_confession(fault), sys.stderr)

@@ -1,7 +1,8 @@
-"""The arguments that several commands share, and what `--json` makes of an error."""
+"""The arguments that several commands share, checked as they are read; what `--json` makes of an error."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,8 +10,32 @@ from typing import Annotated
 
 import typer
 
-from builder.errors import GradspecError
+from builder.errors import Cause, GradspecError
 from cli import render
+
+
+def folder_to_write(out: Path) -> Path:
+    """``out``, if a folder can be there: said before any work is done, as wrong usage."""
+    there = next(path for path in (out, *out.parents) if path.exists())
+    if not there.is_dir():
+        found = "a file" if there.is_file() else "no folder"
+        raise typer.BadParameter(f"`{there}` is {found}, and a folder is to be written.")
+    if not os.access(there, os.W_OK):
+        raise typer.BadParameter(f"`{there}` cannot be written to.")
+    return out
+
+
+def _sets(sets: list[str] | None) -> list[str] | None:
+    """``sets``, if each is ``KEY=VALUE``. Whether the key and the value suit a spec is the spec's matter."""
+    from builder.overrides import parse
+
+    for text in sets or ():
+        try:
+            parse(text)
+        except Cause as cause:
+            raise typer.BadParameter(str(cause)) from None
+    return sets
+
 
 Spec = Annotated[Path, typer.Argument(metavar="SPEC", exists=True, help="A model spec.")]
 RunFolder = Annotated[
@@ -18,7 +43,11 @@ RunFolder = Annotated[
 ]
 Sets = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Replace one value; may be repeated."),
+    typer.Option("--set", metavar="KEY=VALUE", help="Replace one value; may be repeated.", callback=_sets),
+]
+Out = Annotated[
+    Path,
+    typer.Option("--out", metavar="DIR", help="The folder to write: new or empty.", callback=folder_to_write),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for a program to read.")]
 

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli import progress, render
-from cli.options import Sets, Spec
+from cli.options import Out, Sets, Spec
 from cli.reading import shapes_lines
 
 if TYPE_CHECKING:
     from builder.runtime import Proof, Run
-
-Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to write: new or empty.")]
 
 
 def build(

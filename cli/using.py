@@ -48,7 +48,8 @@ def predict(
         typer.Argument(metavar="EXAMPLES", exists=True, dir_okay=False, help="An .npy, or an .npz with `x`."),
     ],
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE.npz", help="Write the outputs here.")
+        Path | None,
+        typer.Option("--out", metavar="FILE.npz", dir_okay=False, help="Write the outputs here."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -85,7 +86,9 @@ def predict(
 
 def export(
     run: RunFolder,
-    out: Annotated[Path, typer.Option("--out", metavar="FILE.onnx", help="The file to write.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE.onnx", dir_okay=False, help="The file to write.")
+    ],
 ) -> None:
     """Write a run's network as one ONNX file, proved equal to it.
 

@@ -25,6 +25,7 @@ class BatchNorm2d(Layer):
     Source: torch.nn.BatchNorm2d; Ioffe & Szegedy, "Batch normalization" (2015).
     """
 
+    main: ClassVar[str | None] = "num_features"
     snake: ClassVar[str] = "batch_norm2d"
     accepts = (
         Accepted("", on=((6, 4, 5),)),
@@ -36,7 +37,6 @@ class BatchNorm2d(Layer):
     rejects = (
         Rejected("{eps: 0}", "expected a real number above 0, found 0"),
         Rejected("{momentum: 2}", "expected a real number from 0 to 1, found 2"),
-        Rejected("6", "`BatchNorm2d` takes its fields by name, found 6"),
         Rejected("{num_features: 8}", "`num_features` is written as 8, but 6 arrive", on=((6, 4, 4),)),
         Rejected("", "`BatchNorm2d` needs an input of 3 axes (C, H, W), and N×120 arrives", on=((120,),)),
     )

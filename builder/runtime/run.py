@@ -106,10 +106,12 @@ def open_folder(out: Path, spec: ModelSpec, resume: bool) -> None:
     """Makes the folder of a new run, or checks that ``out`` holds the same run, to be resumed.
 
     ``train.epochs`` may have changed, nothing else. Raises ``RunError`` otherwise, for a folder that is not
-    empty, and for nothing to resume.
+    empty, and for nothing to resume; ``OSError`` if the folder cannot be made.
     """
     if not resume:
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        if out.exists() and not out.is_dir():
+            raise RunError(f"`{out}` is a file, and a run is a folder.", "Choose another place.")
+        if out.exists() and any(out.iterdir()):
             raise RunError(
                 f"`{out}` is not empty.", "Choose another folder, or go on with the run there: `--resume`."
             )

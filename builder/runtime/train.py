@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -46,7 +46,7 @@ def train(spec: ModelSpec, out: Path | str, *, resume: bool = False, watch: Watc
     the run, which can be resumed, as after Ctrl-C.
 
     The same spec, seed, torch and thread count give the same weights on the CPU, bit for bit. Raises
-    ``RunError`` before anything is trained if the spec cannot be; ``TrainingError`` if a loss is not finite,
+    ``RunError`` before anything is trained if the spec cannot be, ``OSError`` if ``out`` cannot be made; ``TrainingError`` if a loss is not finite,
     the weights of the last good epoch being saved; ``ExportError`` at the end, after the weights are saved.
     """
     out = Path(out)
@@ -76,7 +76,7 @@ def _trainable(spec: ModelSpec) -> tuple[Train, torch.device]:
     assert spec.train is not None
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         raise RunError(
-            f"The network has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs, "
+            f"The network has {_counted(graph.inputs, 'input')} and {_counted(graph.outputs, 'output')}, "
             "and the data gives one input and one target.",
             "Build it with `builder.runtime.build` and train it with a loop of your own.",
         )
@@ -86,6 +86,10 @@ def _trainable(spec: ModelSpec) -> tuple[Train, torch.device]:
     if wanted == "auto":
         wanted = "cuda" if torch.cuda.is_available() else "cpu"
     return spec.train, torch.device(wanted)
+
+
+def _counted(things: Sized, name: str) -> str:
+    return f"{len(things)} {name}" if len(things) == 1 else f"{len(things)} {name}s"
 
 
 def _loop(spec: ModelSpec, section: Train, device: torch.device) -> Loop:

@@ -323,3 +323,18 @@ outputs: [linear_1, unit_2]
     assert second.resolved() == first.resolved()
     assert second.graph.state == first.graph.state
     assert [u.name for u in second.graph.layers] == [u.name for u in first.graph.layers]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "gradspec: ???\ninput: [4]\nlayers: [ReLU]\n",
+        "input: [4]\nblocks: ???\nlayers: [Residual]\n",
+        "input: [4]\nlayers: [{name: ???, Linear: 3}, {from: a, Linear: 2}]\n",
+        "input: [4]\nblocks: {B: {parameters: {k: 3}, layers: [{Linear: ???}]}}\nlayers: [B]\n",
+        "input: [4]\nlayers: [Linear: 2]\nconstants: {width: ???, height: 2}\n",
+        "input: [4]\nlayers: [Linear: 2]\ntrain: {loss: ???, optimizer: {???: {lr: ???}}, epochs: ???}\n",
+    ],
+)
+def test_a_hole_makes_nothing_else_fail(text: str) -> None:
+    assert loads(text).holes
