@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from builder.errors import Report
 from builder.graph import Graph, GraphLayer
+from builder.nodes import Mapping, Node
+from builder.reader import place_of
 from builder.spec import ModelSpec
 
 
@@ -32,6 +36,7 @@ def advise(spec: ModelSpec, graph: Graph, report: Report) -> None:
                 "Write `bias: false`.",
             )
     _softmax_before_loss(spec, graph, report)
+    _affine_before_geometry(spec, report)
 
 
 def _softmax_before_loss(spec: ModelSpec, graph: Graph, report: Report) -> None:
@@ -50,3 +55,22 @@ def _softmax_before_loss(spec: ModelSpec, graph: Graph, report: Report) -> None:
             report.advise(
                 last.place, "`Sigmoid` before `BCEWithLogitsLoss`, which applies one itself", "Leave it out."
             )
+
+
+def _affine_before_geometry(spec: ModelSpec, report: Report) -> None:
+    """`Rescale` and `Standardize` come last whatever the list says: a list that says otherwise misleads."""
+    if spec.data is None or not isinstance(spec.data_node, Mapping):
+        return
+    steps = spec.data.preprocess
+    for index, step in enumerate(steps):
+        if step.stage == "affine" and any(later.stage == "geometry" for later in steps[index + 1 :]):
+            place = place_of(dict(_named(spec.data_node)), f"preprocess.{index}", spec.data_node.place)
+            report.advise(
+                place,
+                f"`{type(step).__name__}` comes last, wherever it stands",
+                "Write it last, as it is meant.",
+            )
+
+
+def _named(node: Mapping) -> Iterator[tuple[str, Node]]:
+    return ((str(key), value) for key, value in node.entries.items())

@@ -46,8 +46,9 @@ def train(spec: ModelSpec, out: Path | str, *, resume: bool = False, watch: Watc
     the run, which can be resumed, as after Ctrl-C.
 
     The same spec, seed, torch and thread count give the same weights on the CPU, bit for bit. Raises
-    ``RunError`` before anything is trained if the spec cannot be, ``OSError`` if ``out`` cannot be made; ``TrainingError`` if a loss is not finite,
-    the weights of the last good epoch being saved; ``ExportError`` at the end, after the weights are saved.
+    ``RunError`` before anything is trained if the spec cannot be, ``OSError`` if ``out`` cannot be made;
+    ``TrainingError`` if a loss is not finite, the weights of the last good epoch being saved; ``ExportError``
+    at the end, after the weights are saved.
     """
     out = Path(out)
     section, device = _trainable(spec)

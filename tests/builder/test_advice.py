@@ -28,6 +28,12 @@ TRAIN = "data: {source: Digits}\ntrain: {loss: CrossEntropyLoss, optimizer: Adam
             "`Softmax` before `CrossEntropyLoss`, which takes the logarithm of a softmax itself",
         ),
         (
+            "input: [1, 8, 8]\nlayers: [Flatten, {Linear: 10}]\n"
+            "data: {source: Digits, preprocess: [{Rescale: [-1, 1]},\n  Grayscale]}\n",
+            3,
+            "`Rescale` comes last, wherever it stands",
+        ),
+        (
             "input: [4]\nblocks:\n  ReLU: {layers: [Tanh]}\nlayers: [ReLU]\n",
             3,
             "the block `ReLU` hides the layer type of that name",

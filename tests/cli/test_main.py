@@ -109,6 +109,56 @@ def test_wrong_usage_is_2(run: Run, arguments: tuple[str, ...], said: str) -> No
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("train.epochs", "expected `key=value`, found `train.epochs`"),
+        ("=3", "expected `key=value`, found `=3`"),
+        ("layers[x]=3", "expected `key=value`"),
+        ("train.epochs={", "expected"),
+        ("train.epochs=???", "`???` is a place to fill, and `--set` fills places"),
+        ("layers[1]={Linear: ???}", "`???` is a place to fill"),
+    ],
+)
+@pytest.mark.parametrize("command", ["validate", "train"])
+def test_a_set_that_sets_nothing_is_wrong_usage(
+    run: Run, tmp_path: Path, spec: Path, command: str, text: str, said: str
+) -> None:
+    out = ("--out", "run") if command == "train" else ()
+    result = run(command, "small.yaml", *out, "--set", text)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert said in result.stderr
+    assert not (tmp_path / "run").exists()
+    assert run("validate", "small.yaml", "--set", "train.epochs=many").returncode == 1  # the spec's matter
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("train", "small.yaml"),
+        ("train", "small.yaml", "--resume"),
+        ("build", "small.yaml"),
+        ("grade", str(ROOT / "specs/assignments/lenet-digits/assignment.yaml"), "."),
+        ("demo",),
+    ],
+    ids=" ".join,
+)
+def test_a_folder_that_cannot_be_written_is_wrong_usage(
+    run: Run, tmp_path: Path, spec: Path, words: tuple[str, ...]
+) -> None:
+    """Said at once, before anything is trained or graded."""
+    for out, found in (
+        ("small.yaml", "`small.yaml` is a file, and"),
+        ("small.yaml/x", "`small.yaml` is a file, and"),
+        ("/dev/null/x", "`/dev/null` is no folder, and"),
+    ):
+        result = run(*words, "--out", out)
+        assert (result.returncode, result.stdout) == (2, "")
+        assert f"'--out': {found} a folder is to be written." in result.stderr
+    assert run(*words, "--out", "x" * 300).returncode == 2
+    assert spec.read_text(encoding="utf-8") == SMALL
+
+
 def test_validate_shows_every_error_with_its_caret(run: Run, tmp_path: Path) -> None:
     (tmp_path / "model.yaml").write_text(MISTAKES, encoding="utf-8")
     result = run("validate", "model.yaml")
@@ -253,6 +303,8 @@ def test_the_life_of_a_run(run: Run, tmp_path: Path, spec: Path) -> None:
     assert run("predict", "run", "x.npz").stdout.splitlines()[0].split() == ["output", "class", "probability"]
     assert run("predict", "run", "small.yaml").returncode == 1
 
+    assert run("export", "run", "--out", "run").returncode == 2
+    assert run("export", "run", "--out", "small.yaml/m.onnx").returncode == 2
     exported = run("export", "run", "--out", "m.onnx")
     assert exported.returncode == 0
     assert (tmp_path / "m.onnx").is_file()

@@ -113,3 +113,13 @@ def test_a_folder_that_lacks_something_is_no_run(copied: Path, name: str) -> Non
     (copied / name).unlink()
     with pytest.raises(RunError):
         load_run(copied)
+
+
+def test_a_file_is_no_place_for_a_run(small: Small, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("mine")
+    with pytest.raises(RunError, match="is a file, and a run is a folder"):
+        train(small(), file)
+    with pytest.raises(NotADirectoryError):
+        train(small(), file / "run")
+    assert file.read_text() == "mine"
