@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import os
 import stat
+import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -55,7 +57,8 @@ def read_header(path: Path) -> Header:
     """The header of the safetensors file at ``path``.
 
     Raises ``WeightsError`` for anything but a regular, complete safetensors file: a FIFO, a device, a ``.pt``
-    file, a header over 1 MiB, values that overlap, leave holes or end elsewhere than the file does.
+    file, a header over 1 MiB, a name that no text can show, values that overlap, leave holes or end elsewhere
+    than the file does.
     """
     try:
         # Without waiting: a FIFO that nobody writes to would never open.
@@ -122,6 +125,8 @@ def _header(path: Path, parsed: Any, size: int) -> Header:
     metadata = parsed.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise _broken(path, "its metadata is no JSON object of texts")
+    if not _showable([*parsed, *metadata]) or not _showable(metadata.values(), "\t\n\r"):
+        raise _broken(path, "its header has a control character, or half of a character")
     tensors = {name: _entry(path, name, value) for name, value in parsed.items()}
     ordered = dict(sorted(tensors.items(), key=lambda item: (item[1].start, item[1].stop)))
     ends = [0, *(entry.stop for entry in ordered.values())]
@@ -145,6 +150,12 @@ def _entry(path: Path, name: str, value: Any) -> Entry:
                 raise _broken(path, f"`{name}`: {shape} of {dtype} do not take {stop - start} bytes")
             return Entry(dtype, tuple(shape), start, stop)
     raise _broken(path, f"what its header says of `{name[:80]}` is not `dtype`, `shape` and `data_offsets`")
+
+
+def _showable(texts: Iterable[str], also: str = "") -> bool:
+    """Whether no text has control characters, but for those of ``also``, or surrogates."""
+    found = {character for text in texts for character in text} - set(also)
+    return not any(unicodedata.category(character) in ("Cc", "Cs") for character in found)
 
 
 def _broken(path: Path, why: str) -> WeightsError:

@@ -6,6 +6,7 @@ A command's module imports what it needs inside its functions, so that naming on
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from importlib import import_module
@@ -13,6 +14,7 @@ from typing import Annotated, Final
 
 # pydantic would read every installed distribution's entry points in search of plugins; we use none.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+gc.set_threshold(50_000)  # what importing makes stays: looking through it again and again finds nothing
 
 import typer
 

@@ -25,7 +25,7 @@ _NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?\Z")
 _FRACTION = re.compile(r"([-+]?[0-9]+(?:\.[0-9]+)?)\s*/\s*([0-9]+(?:\.[0-9]+)?)\Z")
 _THOUSANDS = re.compile(r"[-+]?[0-9]{1,3}(?:[,_ ’'][0-9]{3})+\Z")
 _COMMA = re.compile(r"[-+]?[0-9]+,[0-9]+\Z")
-_BETWEEN = re.compile(r"\s*[×xX*,;]\s*|\s+")
+_BETWEEN = re.compile(r"\s*[×·xX*,;]\s*|\s+")
 
 
 @final
@@ -151,8 +151,8 @@ def _array(values: Any) -> Array | None:
 def understood(answer: Any, value: Any) -> Array | None:
     """A student's answer as numbers, read as ``value`` makes it plain; none if it is no answer.
 
-    `[16, 10, 10]`, `16x10x10`, `16 × 10 × 10`, `N×16×10×10` and `(16, 10, 10)` are one shape; `2,416` is a
-    whole number, `0,25` a quarter, `1/3` a third.
+    `[16, 10, 10]`, `16x10x10`, `16 × 10 × 10`, `16·10·10`, `N×16×10×10` and `(16, 10, 10)` are one shape;
+    `2,416` is a whole number, `0,25` a quarter, `1/3` a third; `400` is also a list of one number.
     """
     wanted = np.asarray(value)
     if isinstance(answer, str):
@@ -167,6 +167,8 @@ def understood(answer: Any, value: Any) -> Array | None:
         return None
     if wanted.ndim == 0 and array.size == 1:
         return array.reshape(())
+    if wanted.shape == (1,) and array.ndim == 0:
+        return array.reshape(1)
     return array
 
 

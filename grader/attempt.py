@@ -7,7 +7,7 @@ import traceback
 
 from builder.errors import SpecErrors
 from grader.check import Check, Findings, Task
-from grader.frames import Frame, pack
+from grader.frames import Frame, fits, pack
 from grader.outcome import Broken, Failed, Refusal
 from grader.submission import Submission
 
@@ -30,10 +30,11 @@ def attempt(check: Check, task: Task, submission: Submission) -> Frame:
     return Frame({"found": findings.data}, findings.arrays)
 
 
-def packed(answer: Frame) -> bytes:
-    """The answer as bytes; one that cannot be sent is an error of ours."""
+def packed(answer: Frame, arrays_limit: int) -> bytes:
+    """The answer as bytes; one over the limit is a refusal, one that cannot be sent an error of ours."""
     try:
-        return pack(answer)
+        data = pack(answer)
+        return data if fits(data, arrays_limit) else pack(_refused(_too_long(len(data), arrays_limit)))
     except MemoryError:
         return pack(_refused(_out_of_memory()))
     except (TypeError, ValueError) as error:
@@ -51,6 +52,10 @@ def _out_of_memory() -> Refusal:
         "one that needs more",
         "Make it smaller; `gradspec shapes` shows where the memory goes.",
     )
+
+
+def _too_long(size: int, limit: int) -> Refusal:
+    return Refusal(f"what can be told in {limit:,} bytes (the limit of an answer)", f"{size:,} bytes")
 
 
 def answer_of(answer: Frame) -> Findings | Failed | Broken:

@@ -14,7 +14,16 @@ from builder.source import read_text
 from builder.training.losses import Loss, losses
 from builder.weights import read_header
 from grader.check import Array, Findings, Question, Subject, Task
-from grader.injection import DIRECTION_STREAM, ENTRY_STREAM, injected, read_inputs, read_npz, reals, stream
+from grader.injection import (
+    DIRECTION_STREAM,
+    ENTRY_STREAM,
+    injected,
+    input_names,
+    read_inputs,
+    read_npz,
+    reals,
+    stream,
+)
 from grader.outline import Outline
 
 if TYPE_CHECKING:
@@ -94,6 +103,8 @@ def given_task(question: Question, subject: Subject, given: Given, loss: Loss | 
         raise DataError(f"`{given.target}` has no array `target`", f"It has: {', '.join(targets)}.")
     if len(outline.outputs) > 1:
         raise DataError("a loss is of one output, and the reference has several")
+    if not arrays:
+        raise DataError("a gradient needs an input, and the reference has none")
     examples = len(next(iter(arrays.values())))
     if target.ndim == 0 or len(target) != examples:
         raise DataError(f"`target` in `{given.target}` must be for {examples} examples")
@@ -212,5 +223,5 @@ def _gradient(tensor: Tensor) -> Array:
 
 def _of_inputs(inputs: list[Tensor]) -> dict[str, Array]:
     """The gradients of the real inputs: `input`, or `input.2` for the second."""
-    names = ["input", *(f"input.{place + 1}" for place in range(1, len(inputs)))]
+    names = input_names(len(inputs))
     return {name: _gradient(x) for name, x in zip(names, inputs, strict=True) if x.is_floating_point()}

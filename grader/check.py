@@ -16,7 +16,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from numpy.typing import NDArray
 
@@ -158,6 +158,10 @@ class Check(Component):
     @abstractmethod
     def needs_examples(self) -> bool:
         """Whether it is judged on the assignment's unseen examples."""
+
+    def without_answers(self) -> Self:
+        """The check as workers have it: it works the same, and nothing in it tells what is right."""
+        return self
 
     @abstractmethod
     def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:

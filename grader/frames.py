@@ -46,6 +46,12 @@ def pack(frame: Frame) -> bytes:
     return _LENGTHS.pack(len(text), len(arrays)) + text + arrays
 
 
+def fits(data: bytes | bytearray, arrays_limit: int) -> bool:
+    """Whether ``receive`` takes these packed bytes."""
+    text_length, arrays_length = _LENGTHS.unpack_from(data)
+    return bool(text_length <= JSON_BYTES and arrays_length <= arrays_limit + JSON_BYTES)
+
+
 def send(channel: socket.socket, data: bytes, deadline: float | None = None) -> None:
     """Sends packed bytes. Raises ``Closed``; ``TimeoutError`` past the ``deadline`` (``time.monotonic``)."""
     view = memoryview(data)
@@ -59,8 +65,9 @@ def send(channel: socket.socket, data: bytes, deadline: float | None = None) -> 
 
 def receive(channel: socket.socket, arrays_limit: int, deadline: float | None = None) -> Frame:
     """The next frame. Raises ``Closed``, ``Garbled``, and ``TimeoutError`` past the ``deadline``."""
-    text_length, arrays_length = _LENGTHS.unpack(_exactly(channel, _LENGTHS.size, deadline))
-    if text_length > JSON_BYTES or arrays_length > arrays_limit + JSON_BYTES:
+    lengths = _exactly(channel, _LENGTHS.size, deadline)
+    text_length, arrays_length = _LENGTHS.unpack(lengths)
+    if not fits(lengths, arrays_limit):
         raise Garbled(f"a message of {text_length:,} + {arrays_length:,} bytes is over the limit")
     text = _exactly(channel, text_length, deadline)
     body = _exactly(channel, arrays_length, deadline)

@@ -108,6 +108,15 @@ def read_inputs(folder: Path, file: str, types: Mapping[str, TensorType]) -> dic
     return arrays
 
 
+def input_names(count: int) -> list[str]:
+    """What the gradients of so many inputs are called.
+
+    >>> input_names(3)
+    ['input', 'input.2', 'input.3']
+    """
+    return ["input", *(f"input.{place}" for place in range(2, count + 1))][:count]
+
+
 def read_npz(folder: Path, file: str) -> dict[str, Array]:
     """The arrays of one of the assignment's own ``.npz`` files. Raises ``DataError``."""
     path = (folder / file).resolve()
@@ -141,6 +150,8 @@ def injected_task(
     names = match_inputs(reference, network)
     if isinstance(names, Blocked):
         return names
+    if not names:
+        return Blocked("inputs", "there is no input to give values to")
     arrays = inputs.arrays(question.folder, reference.inputs)
     examples = len(next(iter(arrays.values())))
     return Task(

@@ -16,6 +16,7 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from builder.errors import RunError
 from grader.assignment import Assignment
 from grader.outcome import Blocked, Broken, Failed, Passed, name_of
 from grader.result import CheckResult, ClassResult, SubmissionResult
@@ -28,16 +29,33 @@ _LONGEST_NAME: Final = 200
 
 def write_reports(result: ClassResult, out: Path) -> None:
     """Writes ``results.json``, ``grades.csv``, ``feedback/ID.html`` and, where a worker wrote to stderr,
-    ``logs/ID.txt`` into ``out``."""
+    ``logs/ID.txt`` into ``out``.
+
+    A student's page that cannot be written stops no other; ``RunError`` then names it, after all the rest is
+    written.
+    """
     (out / "feedback").mkdir(parents=True, exist_ok=True)
-    for one in result.submissions:
-        name = file_name(one.id)
-        _write(out / "feedback" / f"{name}.html", page(result.assignment, one))
-        if one.log:
-            (out / "logs").mkdir(exist_ok=True)
-            _write(out / "logs" / f"{name}.txt", one.log)
     _write(out / "grades.csv", grades(result))
     _write(out / "results.json", json.dumps(result.to_json(), indent=2, ensure_ascii=False) + "\n")
+    failed: list[str] = []
+    for one in result.submissions:
+        try:
+            _write_student(result.assignment, one, out)
+        except Exception as error:  # whatever it is, the others have their pages
+            failed.append(f"{one.id}: {type(error).__name__}: {error}")
+    if failed:
+        raise RunError(
+            f"the pages of {len(failed)} of {len(result.submissions)} submissions could not be written",
+            "\n".join(["Everything else is written.", *failed]),
+        )
+
+
+def _write_student(assignment: Assignment, one: SubmissionResult, out: Path) -> None:
+    name = file_name(one.id)
+    if one.log:
+        (out / "logs").mkdir(exist_ok=True)
+        _write(out / "logs" / f"{name}.txt", one.log)
+    _write(out / "feedback" / f"{name}.html", page(assignment, one))
 
 
 def grades(result: ClassResult) -> str:
@@ -163,8 +181,12 @@ def _plain(value: Decimal | None) -> str:
 
 def _write(path: Path, text: str) -> None:
     temporary = path.with_name(f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}.part")
-    temporary.write_text(text, encoding="utf-8", newline="")
-    os.replace(temporary, path)
+    try:
+        # A student's text may hold half a character, which UTF-8 does not have: it is written as an escape.
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _code(text: str) -> Markup:

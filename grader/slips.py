@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from builder.shapes import Shape, count
 from grader.check import Array, Findings
 
 SHOWN_SIDE: Final = 8
@@ -35,10 +36,11 @@ class Slips:
         """What is in the array, and its relative error."""
         wanted = self.reference.arrays[name]
         found = self.submitted.arrays.get(name)
-        if found is None:
+        shape = self._shape(name)
+        if shape is None:
             return f"no `{name}`"
-        if found.shape != wanted.shape:
-            return f"{name}: shape {list(found.shape)}"
+        if found is None or shape != wanted.shape:
+            return f"{name}: shape {list(shape)}"
         place = _first_wrong(found, wanted, self.tolerance)
         return f"{name}{_index(place)} = {found[place]:.6g} (relative error {self.wrong[name]:.2g})"
 
@@ -51,7 +53,7 @@ class Slips:
         if told:
             return " ".join(f"{_listed(names)}: {slip}" for slip, names in told.items())
         others = self.submitted.data.get("others")
-        if others and any(name not in self.submitted.arrays for name in self.wrong):
+        if others and any(self._shape(name) is None for name in self.wrong):
             return f"The file also has {_listed([f'`{name}`' for name in others])}: is a name misspelt?"
         return "Start at the output: check dL/d(output) by hand, then one layer at a time back."
 
@@ -59,7 +61,7 @@ class Slips:
         """The slip that explains the array, or none."""
         found, wanted = self.submitted.arrays.get(name), self.reference.arrays[name]
         if found is None:
-            return None
+            return self._of_shape(self._shape(name), wanted)
         if not np.isfinite(found).all():
             return "not every value is a finite number; a division by zero, or an exponential that overflows?"
         turned = wanted.ndim == 2 and found.shape == wanted.T.shape
@@ -77,9 +79,21 @@ class Slips:
         elif turned:
             also = "." if self._equal(found, wanted.T) else ", and its values differ too."
             return f"it is transposed{also}"
-        elif found.shape == (self.reference.data["examples"], *wanted.shape):
+        return None
+
+    def _shape(self, name: str) -> Shape | None:
+        """The shape that an array was handed in with; the values of one of a strange shape are not here."""
+        found = self.submitted.arrays.get(name)
+        if found is not None:
+            return found.shape
+        told = self.submitted.data["shapes"].get(name)
+        return None if told is None else tuple(told)
+
+    def _of_shape(self, shape: Shape | None, wanted: Array) -> str | None:
+        """The slip that a strange shape tells of."""
+        if shape == (self.reference.data["examples"], *wanted.shape):
             return "it has one gradient for each example: average over the batch."
-        elif found.size == wanted.size:
+        if shape is not None and count(shape) == wanted.size:
             return "it has the right number of values in another shape."
         return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
 from collections.abc import Mapping as MappingABC
 from dataclasses import replace
 from functools import cached_property
@@ -18,8 +19,9 @@ from builder import infer
 from builder.errors import SpecErrors, WeightsError
 from builder.graph import Graph
 from builder.load import from_document
+from builder.nodes import HOLE
 from builder.shapes import Shape, count
-from builder.source import Document, Mapping, read_bytes
+from builder.source import Document, Mapping, Node, Scalar, read_bytes
 from builder.spec import ModelSpec
 from builder.weights import Header, check_weights, read_header
 from grader.check import Array, Role
@@ -73,13 +75,15 @@ class Submission:
     def spec(self) -> ModelSpec:
         """The model, read as `validate` reads it. Raises ``SpecErrors``.
 
-        The assignment's `data` and `train` rule: what is wrong with the submission's own counts for nothing.
+        The assignment's `data` and `train` rule: what is wrong with the submission's own, or left to fill in
+        them, counts for nothing.
         """
+        bare = without(self.document, "data", "train")
         try:
-            return from_document(self.document, self.folder)
+            return from_document(replace(self.document, holes=bare.holes), self.folder)
         except SpecErrors as errors:
             try:
-                return from_document(_without(self.document, "data", "train"), self.folder)
+                return from_document(bare, self.folder)
             except SpecErrors as fewer:
                 known = {(e.line, e.column, e.problem) for e in errors.errors}
                 both = [e for e in fewer.errors if (e.line, e.column, e.problem) in known]
@@ -139,11 +143,28 @@ class Submission:
         return opened
 
 
-def _without(document: Document, *keys: str) -> Document:
+def without(document: Document, *keys: str) -> Document:
+    """The document without these keys of its root, and without the holes in them."""
     root = document.root
-    if isinstance(root, Mapping):
-        root = Mapping({k: v for k, v in root.entries.items() if k not in keys}, root.keys, root.place)
-    return replace(document, root=root)
+    if not isinstance(root, Mapping):
+        return document
+    kept = Mapping({k: v for k, v in root.entries.items() if k not in keys}, root.keys, root.place)
+    left = set(_holes(kept))
+    gone = {place for key in keys if key in root.entries for place in _holes(root.entries[key])} - left
+    holes = tuple(place for place in document.holes if (place.line, place.column) not in gone)
+    return replace(document, root=kept, holes=holes)
+
+
+def _holes(node: Node) -> Iterator[tuple[int, int]]:
+    """The line and column of every `???`, keys too."""
+    if isinstance(node, Scalar):
+        if node.is_hole:
+            yield node.place.line, node.place.column
+        return
+    if isinstance(node, Mapping):
+        yield from ((place.line, place.column) for key, place in node.keys.items() if key == HOLE)
+    for child in node.entries.values() if isinstance(node, Mapping) else node.items:
+        yield from _holes(child)
 
 
 _FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY

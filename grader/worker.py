@@ -61,7 +61,7 @@ def serve(channel: socket.socket, submission: Submission, checks: tuple[Check, .
         check = checks[int(asked.data["check"])]
         answer = attempt(check, Task(asked.data["parameters"], asked.arrays), submission)
         with contextlib.suppress(Closed):
-            send(channel, packed(answer))
+            send(channel, packed(answer, limits.arrays))
 
 
 def silence(log: int) -> None:

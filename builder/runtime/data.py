@@ -23,7 +23,7 @@ from builder.dataset import PARTS, Data, DataInfo, Examples, Split, check_labels
 from builder.errors import Cause, DataError
 from builder.transform import Augmentation, Geometry, transforms
 
-MAX_CHANNELS: Final = 1 << 20
+MAX_CHANNELS: Final = 1 << 16  # more do not fit the header of a weights file
 MAX_STEPS: Final = 64
 _CHUNK: Final = 1024  # examples resized at once: bounds what geometry allocates beside its result
 
@@ -117,7 +117,16 @@ class Preprocessing:
             geometry = tuple(_geometry_step(step) for step in found["geometry"][:MAX_STEPS])
             scale, shift = (_reals(found[key]) for key in ("scale", "shift"))
             fitted, classes = (_texts(found[key]) for key in ("fitted", "classes"))
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, ValidationError, Cause):
+        except (
+            ValueError,
+            TypeError,
+            KeyError,
+            AttributeError,
+            OverflowError,  # a whole number beyond all floats
+            RecursionError,
+            ValidationError,
+            Cause,
+        ):
             raise DataError("the preprocessing in the metadata is not what `train` writes") from None
         if len(scale) != len(shift):
             raise DataError("the preprocessing in the metadata has not as many scales as shifts")

@@ -89,10 +89,11 @@ class accuracy(Check):
     def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
         examples, network = question.examples, subject.network
         assert examples is not None, "the runner loads what `needs_examples` asks for"
-        (arrives, *more), outputs = network.inputs.values(), network.outputs
+        outputs = network.outputs
         wanted: tuple[int, ...] = examples.inputs.shape[1:]
-        if more or len(outputs) != 1:
-            return Failed("one input and one output", f"{1 + len(more)} and {len(outputs)}")
+        if len(network.inputs) != 1 or len(outputs) != 1:
+            return Failed("one input and one output", f"{len(network.inputs)} and {len(outputs)}")
+        (arrives,) = network.inputs.values()
         if arrives.shape != wanted or arrives.vocabulary is not None:
             axes = "×".join(["N", *map(str, wanted)])
             return Failed(f"an input of {axes}, as the assignment's data gives", f"{arrives}")
@@ -120,6 +121,10 @@ class accuracy(Check):
             values=count * (arrives.size + output.size) + batch * each,
         )
 
+    def without_answers(self) -> Self:
+        low, high = (0.0, 1.0) if self.metric.better == "higher" else (1.0, 0.0)
+        return self.model_copy(update={"zero": low, "full": high})
+
     def work(self, task: Task, submission: Submission) -> Findings:
         import torch
 
@@ -130,6 +135,13 @@ class accuracy(Check):
             preprocessing = Preprocessing.from_json(_preprocessing(task, submission))
         except DataError as error:
             raise Refusal("the preprocessing that `train` writes beside the weights", error.problem) from None
+        allowed = (1, *task.arrays["inputs"].shape[1:2])
+        if len(preprocessing.scale) not in allowed:
+            counts = " or ".join(str(count) for count in dict.fromkeys(allowed))
+            raise Refusal(
+                f"preprocessing beside the weights with {counts} values of scale, as the data has channels",
+                str(len(preprocessing.scale)),
+            )
         network = build(submission.spec)
         network.load_state_dict({name: torch.from_numpy(a) for name, a in submission.weights.items()})
         network.eval()

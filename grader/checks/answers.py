@@ -91,15 +91,25 @@ class answers(Check):
         if not subject.is_reference:
             return Task()
         loss = question.loss
-        return Task({"loss": None if loss is None else {type(loss).__name__: loss.plain()}, "evaluate": True})
+        return Task(
+            {
+                "loss": None if loss is None else {type(loss).__name__: loss.plain()},
+                "evaluate": {name: asked.plain() for name, asked in self.questions.items()},
+            }
+        )
+
+    def without_answers(self) -> Self:
+        return type(self)(questions={name: Asked(answer=0) for name in self.questions})
 
     def work(self, task: Task, submission: Submission) -> Findings:
-        if not task.parameters.get("evaluate"):
+        questions = task.parameters.get("evaluate")
+        if questions is None:
             return Findings(_handed_in(submission, self.questions))
         from grader.facts import Facts
 
         found: dict[str, Any] = {}
-        for name, asked in self.questions.items():
+        for name, fields in questions.items():
+            asked = Asked.model_validate(fields)
             try:
                 facts = Facts(submission, asked.arrays, task.parameters["loss"])
                 expressions = [asked.expression, *(wrong for wrong, _ in asked.misconceptions)]

@@ -67,6 +67,8 @@ class forward(Check):
         if match_outputs(question.required, subject.network) is None:
             wanted, found = len(question.required.outputs), len(subject.network.outputs)
             return Blocked("outputs", f"{wanted} outputs are needed, and there are {found}")
+        if not subject.network.layers:
+            return Blocked("layers", "there is no layer to compare")
         return injected_task(question, subject, self.inputs, self.seed)
 
     def work(self, task: Task, submission: Submission) -> Findings:

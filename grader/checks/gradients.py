@@ -17,7 +17,7 @@ from builder.fields import Natural, Positive
 from builder.training.losses import Loss, losses
 from grader.check import Array, Check, Findings, Question, Role, Subject, Task
 from grader.given import Given
-from grader.injection import Inputs, injected_task
+from grader.injection import Inputs, injected_task, input_names, read_inputs
 from grader.outcome import Blocked, Failed, Outcome, Passed, Refusal
 from grader.outline import Outline
 
@@ -123,7 +123,10 @@ class gradients(Check):
             from grader.backpropagation import given_task
 
             return given_task(question, subject, self.given, self.loss)
-        wanted = _parameters(question.required)
+        given = read_inputs(question.folder, self.given.input, question.required.inputs)
+        names = input_names(len(given))
+        inputs = {name: x.shape for name, x in zip(names, given.values(), strict=True) if x.dtype.kind == "f"}
+        wanted = _parameters(question.required) | inputs
         return Task({"expected": {name: list(shape) for name, shape in wanted.items()}})
 
     def work(self, task: Task, submission: Submission) -> Findings:
@@ -139,7 +142,8 @@ class gradients(Check):
         names = [name for name in reference.arrays if ":" not in name]
         if self.given is not None:
             # The input's gradient is wanted of nobody, and judged where it was handed in.
-            names = [n for n in names if n in _parameters(question.required) or n in found.arrays]
+            handed_in = {*found.arrays, *found.data["shapes"]}
+            names = [n for n in names if n in _parameters(question.required) or n in handed_in]
         errors = {name: _error(found.arrays.get(name), reference.arrays[name]) for name in names}
         wrong = {name: error for name, error in errors.items() if not error <= self.bound}
         if not wrong:
@@ -196,15 +200,24 @@ def _percent(error: float) -> str:
 
 
 def _submitted(expected: Mapping[str, Any], submission: Submission) -> Findings:
-    """The arrays that were handed in, of those that are wanted; the names of all others."""
+    """The arrays that were handed in, of those that are wanted: no more than the reference's own.
+
+    Of one in another shape, its shape is told (a matrix may be transposed); of all others, some names.
+    """
     arrays = submission.arrays("gradients")
     given: dict[str, Array] = {}
+    shapes: dict[str, list[int]] = {}
     for name, array in arrays.items():
-        if name in expected or name == "input" or name.startswith("input."):
-            if array.dtype.kind not in "iuf":
-                raise Refusal(f"real numbers in `{name}`", f"values of type {array.dtype}")
+        if name not in expected:
+            continue
+        if array.dtype.kind not in "iuf":
+            raise Refusal(f"real numbers in `{name}`", f"values of type {array.dtype}")
+        wanted = tuple(expected[name])
+        if array.shape == wanted or (array.ndim == 2 and array.shape == wanted[::-1]):
             given[name] = array.astype(np.float64)
-    if not given:
+        else:
+            shapes[name] = list(array.shape)
+    if not given and not shapes:
         file = submission.name("gradients")
         found = ", ".join(f"`{name}`" for name in list(arrays)[:SHOWN]) or "no array"
         raise Refusal(
@@ -212,4 +225,5 @@ def _submitted(expected: Mapping[str, Any], submission: Submission) -> Findings:
             found,
             HOW_TO,
         )
-    return Findings({"others": [name[:80] for name in arrays if name not in given][:SHOWN]}, given)
+    others = [name[:80] for name in arrays if name not in expected][:SHOWN]
+    return Findings({"others": others, "shapes": shapes}, given)

@@ -127,13 +127,17 @@ class shapes(Check):
         right = [u for u in theirs.layers if (u.type not in PASSING if everything else _changes(u))]
         pairs = [(left[i], right[j]) for i, j in align(left, right, self._likeness)]
         partner = {one.name: other for one, other in pairs}
+        beside = _Beside(ours, theirs, partner)
         slips: list[_Slip] = []
         judged = len(wanted)
         if isinstance(names := match_inputs(ours, theirs), Blocked):
             judged += 1
-            (first, *_), (other, *_) = ours.inputs.values(), theirs.inputs.items()
-            slips.append(_Slip(f"an input {first}", f"`{other[0]}`: {other[1]}", names.reason))
-        slips += [slip for one in wanted if (slip := self._slip(one, partner.get(one.name))) is not None]
+            wanted_inputs = _listed([f"an input {kind}" for kind in ours.inputs.values()])
+            found_inputs = _listed([f"`{name}`: {kind}" for name, kind in theirs.inputs.items()])
+            slips.append(_Slip(wanted_inputs or "no input", found_inputs or "no input", names.reason))
+        for one in wanted:
+            slip = self._slip(one, partner.get(one.name) or beside.take(one))
+            slips += [] if slip is None else [slip]
         if isinstance(self.layers, str):
             taken = {other.name for _, other in pairs}
             extra = [other for other in right if other.name not in taken]
@@ -192,6 +196,38 @@ class shapes(Check):
             f"`{other.name}` gives another shape",
             f"Yours works out as {how}" if how else None,
         )
+
+
+class _Beside:
+    """The submission's layers that were paired with none, by where they stand.
+
+    A slip may leave a layer of the right type that changes no shape (`Linear: 400` after 400 values): it is
+    that layer with a slip, not one that is missing.
+    """
+
+    def __init__(self, ours: Outline, theirs: Outline, partner: dict[str, OutlineLayer]) -> None:
+        self._ours = ours
+        self._theirs = theirs
+        self._partner = dict(partner)
+
+    def take(self, one: OutlineLayer) -> OutlineLayer | None:
+        """The first of the same type between the partners of what stands before and after ``one``."""
+        places = {layer.name: i for i, layer in enumerate(self._theirs.layers)}
+        first, end = 0, len(places)
+        passed = False
+        for layer in self._ours.layers:
+            passed = passed or layer.name == one.name
+            if (other := self._partner.get(layer.name)) is None:
+                continue
+            if passed:
+                end = places[other.name]
+                break
+            first = places[other.name] + 1
+        between = self._theirs.layers[first:end]
+        found = next((layer for layer in between if layer.type == one.type), None)
+        if found is not None:
+            self._partner[one.name] = found
+        return found
 
 
 def _changes(layer: OutlineLayer) -> bool:

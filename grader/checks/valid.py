@@ -13,7 +13,7 @@ from builder.source import Mapping, Node, Scalar
 from grader.check import Allow, Check, Findings, Question, Role, Subject, Task
 from grader.outcome import Failed, Outcome, Passed
 from grader.outline import Outline
-from grader.submission import Submission
+from grader.submission import Submission, without
 
 SHOWN: Final = 20
 _NUMBER: Final = re.compile(r"(?<![\w.])(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
@@ -56,7 +56,7 @@ class valid(Check):
         data: dict[str, object] = {"errors": [], "holes": [place.line for place in spec.holes]}
         if not spec.holes:
             data["outline"] = Outline.of(spec.graph).to_json()
-            data["numbers"] = sum(_numbers(submission.document.root))
+            data["numbers"] = sum(_numbers(without(submission.document, "data", "train", "expect").root))
         return Findings(data)
 
     def judge(self, question: Question, subject: Subject, found: Findings, reference: Findings) -> Outcome:
@@ -70,8 +70,10 @@ class valid(Check):
                 "`gradspec validate` shows them, each with its line.",
             )
         if holes:
-            lines = ", ".join(str(line) for line in holes[:SHOWN])
-            return Failed("a model without `???`", f"{len(holes)} places to fill: lines {lines}")
+            numbers = list(dict.fromkeys(holes))
+            lines = f"line{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers[:SHOWN]))}"
+            places = f"{len(holes)} place{'s' if len(holes) > 1 else ''}"
+            return Failed("a model without `???`", f"{places} to fill: {lines}")
         return _forbidden(question.allow, subject.network, int(found.data["numbers"])) or Passed()
 
 

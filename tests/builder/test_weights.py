@@ -125,3 +125,19 @@ def test_a_pickle_is_refused_with_the_way_out(tmp_path: Path, name: str) -> None
     torch.save({"a": torch.zeros(1)}, tmp_path / name)
     with pytest.raises(WeightsError, match=r"torch\.save.*save_file\(net\.state_dict\(\)"):
         read_header(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["a\ud800", "a\x1b[31m", "a\nb", "\x85"])
+def test_a_name_that_no_text_can_show_is_refused(tmp_path: Path, name: str) -> None:
+    for number, header in enumerate(({name: entry()}, {"a": entry(), "__metadata__": {name: "x"}})):
+        path = raw(tmp_path / f"{number}.safetensors", header, bytes(4))
+        with pytest.raises(WeightsError, match=r"no whole safetensors file: .* half of a character"):
+            read_header(path)
+
+
+def test_metadata_may_have_lines_but_no_half_characters(tmp_path: Path) -> None:
+    path = raw(tmp_path / "w.safetensors", {"a": entry(), "__metadata__": {"k": "one\n\ttwo"}}, bytes(4))
+    assert read_header(path).metadata == {"k": "one\n\ttwo"}
+    path = raw(tmp_path / "w.safetensors", {"a": entry(), "__metadata__": {"k": "\ud800"}}, bytes(4))
+    with pytest.raises(WeightsError, match="half of a character"):
+        read_header(path)

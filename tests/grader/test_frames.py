@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import socket
 import struct
 import time
@@ -8,7 +9,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from grader.frames import Closed, Frame, Garbled, pack, receive, send
+from grader.attempt import answer_of, packed
+from grader.frames import JSON_BYTES, Closed, Frame, Garbled, pack, receive, send
+from grader.outcome import Failed
 
 Pair = tuple[socket.socket, socket.socket]
 
@@ -69,3 +72,15 @@ def test_the_other_side_may_be_gone_or_slow(pair: Pair) -> None:
 def test_what_json_cannot_hold_is_no_frame() -> None:
     with pytest.raises(TypeError):
         pack(Frame({"a": object()}))
+
+
+def test_an_answer_over_the_limit_is_a_failure_with_it_named() -> None:
+    for frame in (
+        Frame({"found": {}}, {"x": np.zeros(JSON_BYTES // 8 + 1000)}),
+        Frame({"found": {"x": "x" * JSON_BYTES}}),
+    ):
+        data = packed(frame, 100)
+        length, arrays = struct.unpack_from("<QQ", data)
+        assert arrays < 100
+        answer = answer_of(Frame(json.loads(data[16 : 16 + length])))
+        assert isinstance(answer, Failed) and "100 bytes (the limit of an answer)" in answer.expected

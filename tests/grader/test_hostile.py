@@ -103,10 +103,15 @@ VALID_FAILS: dict[str, tuple[Break, str, str]] = {
     "bomb": (model(bomb()), "a model without errors", "an alias counts for all it repeats"),
     "malformed": (model("input: [1, 8, 8\nlayers:"), "a model without errors", "this `[` is not closed"),
     "10^12 parameters": (model(HUGE), "a model without errors", ""),
-    "hole": (model(HOLE), "a model without `???`", "lines 4"),
+    "hole": (model(HOLE), "a model without `???`", "1 place to fill: line 4"),
     "binary": (lambda f: (f / "model.yaml").write_bytes(b"\xff\xfe\x00"), "a model without errors", "UTF-8"),
     "brackets": (model("[" * 100_000), "a model without errors", "levels of nesting"),
 }
+
+HALF = json.dumps({
+    "linear_1.bias": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]},
+    "a\ud800": {"dtype": "F32", "shape": [1], "data_offsets": [4, 8]},
+}).encode()  # fmt: skip
 
 WEIGHTS_FAIL: dict[str, tuple[Break, str, str]] = {
     "sparse 10 GB": (
@@ -120,6 +125,11 @@ WEIGHTS_FAIL: dict[str, tuple[Break, str, str]] = {
         "header",
     ),
     "pickle": (bytes_of_weights(b"PK\x03\x04" + b"\0" * 64), "the weights of this model", "never opened"),
+    "half a character": (
+        bytes_of_weights(struct.pack("<Q", len(HALF)) + HALF + b"\0" * 8),
+        "the weights of this model",
+        "half of a character",
+    ),
     "no bytes": (bytes_of_weights(b""), "the weights of this model", "header"),
     "other shape": (
         weights_as(lambda arrays: arrays.update({"linear_1.bias": np.zeros(11, np.float32)})),

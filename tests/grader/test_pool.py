@@ -7,11 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from builder.training.metrics import metrics
 from grader import Failed, Limits
+from grader.asked import Asked
 from grader.check import Findings, Task
 from grader.checks.accuracy import accuracy
+from grader.checks.answers import answers
 from grader.checks.valid import valid
 from grader.pool import Server, Session, Worker, describe
+from grader.server import revive
 
 WIDE = "input: [1, 8, 8]\nlayers: [{Conv2d: {out_channels: 64, kernel_size: 3}}, Flatten, {Linear: 10}]\n"
 CHECKS = (valid(), accuracy(zero=0, full=1))
@@ -76,3 +80,14 @@ def test_what_a_worker_prints_is_kept_and_changes_nothing(server: Server, folder
     asked = session(server, folder, Limits())
     answer = asked.ask(1, Task({"batch": "no number"}))
     assert "KeyError" in asked.close() or "TypeError" in str(answer)
+
+
+def test_workers_are_not_told_what_is_right() -> None:
+    asked = Asked(ask="How many?", answer="161803 + parameters()", wrong={"271828": "A slip."}, points=3.25)
+    for metric in ("accuracy", "rmse"):
+        bounds = (0.577, 0.693) if metric == "accuracy" else (0.693, 0.577)
+        measured = accuracy(metric=metrics[metric](), zero=bounds[0], full=bounds[1])
+        text = describe((answers(questions={"q1": asked}), measured))
+        assert "q1" in text and metric in text
+        assert not [told for told in ("161803", "271828", "slip", "3.25", "0.577", "0.693") if told in text]
+        assert [type(check) for check in revive(text)] == [answers, accuracy]

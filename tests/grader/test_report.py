@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from builder.errors import Place
-from grader import Blocked, Broken, CheckResult, ClassResult, Failed, Passed, SubmissionResult
+from builder.errors import Place, RunError
+from grader import Blocked, Broken, CheckResult, ClassResult, Failed, Passed, SubmissionResult, report
 from grader.assignment import Assignment, Planned, Reveal, Visibility
 from grader.check import Allow
 from grader.checks.valid import valid
@@ -128,4 +128,34 @@ def test_everything_is_written(classroom: Classroom, weights: bytes) -> None:
         "expected",
         "found",
         "hint",
+    ]
+
+
+def test_half_a_character_is_written_as_an_escape(tmp_path: Path) -> None:
+    write_reports(class_of(student("ada", check("v", Failed("a", "b\ud800")))), tmp_path)
+    assert "b\\ud800" in (tmp_path / "feedback" / "ada.html").read_text()
+    written = json.loads((tmp_path / "results.json").read_text())
+    assert written["submissions"][0]["checks"][0]["found"] == "b\ud800"
+
+
+def test_a_page_that_fails_stops_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make = report.page
+
+    def fails(assignment: Assignment, one: SubmissionResult) -> str:
+        if one.id == "bob":
+            raise ValueError("a bug")
+        return make(assignment, one)
+
+    monkeypatch.setattr(report, "page", fails)
+    names = ("ada", "bob", "cleo")
+    (tmp_path / "feedback" / "cleo.html").mkdir(parents=True)  # nothing can be written over a folder
+    with pytest.raises(RunError, match="the pages of 2 of 3 submissions") as caught:
+        write_reports(class_of(*(student(name, check("v", Passed())) for name in names)), tmp_path)
+    assert "bob: ValueError: a bug" in str(caught.value.hint) and "cleo: " in str(caught.value.hint)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == [
+        "ada.html",
+        "cleo.html",
+        "feedback",
+        "grades.csv",
+        "results.json",
     ]

@@ -165,6 +165,7 @@ GOOD: dict[str, Any] = json.loads(Preprocessing(geometry=(Resize(size=4),)).to_j
         "[" * 100_000,
         json.dumps(GOOD | {"scale": ["a"]}),
         json.dumps(GOOD | {"scale": [1e999]}),
+        json.dumps(GOOD | {"scale": [10**400]}),
         json.dumps(GOOD | {"scale": []}),
         json.dumps(GOOD | {"scale": [1.0, 1.0]}),
         json.dumps(GOOD | {"shift": 1.0}),

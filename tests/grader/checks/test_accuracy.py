@@ -1,18 +1,25 @@
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 from sklearn.metrics import accuracy_score
 
+from builder import loads
 from builder.dataset import Target
+from builder.shapes import TensorType
 from builder.training.metrics import metrics
 from grader import Failed, Passed
-from grader.check import Examples, Findings, Question, Subject
+from grader.check import Examples, Findings, Question, Role, Subject, Task
 from grader.checks.accuracy import accuracy, wilson
-from grader.outcome import Outcome
+from grader.outcome import Outcome, Refusal
+from grader.outline import Outline
+from grader.submission import Submission
 
 if TYPE_CHECKING:
     from tests.grader.conftest import Classroom
@@ -140,3 +147,31 @@ def test_a_network_for_other_data_fails_with_that_said(
     classroom.submit("ada", model, classroom.weights_of(model))
     outcome = classroom.graded()["ada"].checks[1].outcome
     assert isinstance(outcome, Failed) and outcome.expected == expected
+
+
+@pytest.mark.parametrize(
+    ("scale", "expected"),
+    [([10**400], "the preprocessing that `train` writes"), ([1.0] * 4, "1 values of scale")],
+)
+def test_crafted_preprocessing_is_refused(tmp_path: Path, scale: list[float], expected: str) -> None:
+    model = "input: [1, 8, 8]\nlayers: [Flatten, {Linear: 10}]\n"
+    (tmp_path / "model.yaml").write_text(model)
+    carried = {"geometry": [], "scale": scale, "shift": [0.0] * len(scale), "fitted": [], "classes": []}
+    arrays = {"linear_1.weight": np.zeros((10, 64), np.float32), "linear_1.bias": np.zeros(10, np.float32)}
+    save_file(arrays, tmp_path / "w.safetensors", {"preprocessing": json.dumps(carried)})
+    names: dict[Role, str] = {"model": "model.yaml", "weights": "w.safetensors"}
+    submission = Submission(tmp_path, names, arrays_limit=1 << 20)
+    inputs = {"inputs": np.zeros((2, 1, 8, 8), np.float32)}
+    task = Task({"batch": 2, "affine": ["Standardize"], "preprocessing": None}, inputs)
+    with pytest.raises(Refusal, match=expected):
+        accuracy(zero=0, full=1).work(task, submission)
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_other_numbers_of_inputs_fail(count: int) -> None:
+    outline = Outline.of(loads("input: [3]\nlayers: [{Linear: 2}]\n").graph)
+    inputs = {f"x{place}": TensorType((3,)) for place in range(count)}
+    examples = Examples(np.zeros((4, 3), np.float32), np.zeros(4, np.int64), Target(2))
+    subject = Subject(replace(outline, inputs=inputs))
+    outcome = accuracy(zero=0, full=1).prepare(Question(Path(), examples=examples), subject)
+    assert outcome == Failed("one input and one output", f"{count} and 1")

@@ -41,6 +41,7 @@ def answered(
         "16x10x10",
         "16×10×10",
         "16 × 10 × 10",
+        "16·10·10",
         '"(16, 10, 10)"',
         '"[16,10,10]"',
         "N×16×10×10",
@@ -246,3 +247,8 @@ def test_a_class_answers(classroom: Any) -> None:
     outcome = found["eve"].outcome
     assert isinstance(outcome, Failed)
     assert outcome.hint is not None and outcome.hint.startswith("It holds a line for each question: `a: …`")
+
+
+@pytest.mark.parametrize("answer", ["1600", "[1600]", '"1600"', "N×1600"])
+def test_a_list_of_one_number_may_be_that_number(judge: Judge, answer: str) -> None:
+    assert isinstance(answered(judge, "q: shape(flatten_1)", f"q: {answer}\n"), Passed)

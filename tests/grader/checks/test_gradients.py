@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from safetensors.numpy import save
 
+from grader.check import Task
+from grader.checks.gradients import gradients
+from grader.given import Given
 from grader.outcome import Failed, Outcome, Passed
+from grader.submission import Submission
 
 REFERENCE = "input: [3]\nlayers: [{Linear: 4}, Tanh, {Linear: 2}]\n"
 SUBMITTED = "gradients: {of: submitted, given: {input: x.npz, weights: w.safetensors, target: y.npz}}"
@@ -183,3 +188,22 @@ def test_a_class_hands_in_its_own(classroom: Any) -> None:
     assert {name: float(one.points) for name, one in found.items()} == {"ada": 10, "bob": 8, "eve": 0}
     outcome = found["bob"].outcome
     assert isinstance(outcome, Failed) and outcome.hint == "`linear_2.bias`: the sign is wrong."
+
+
+def test_junk_beside_the_gradients_is_only_named(submitted: Callable[[Arrays], Outcome]) -> None:
+    junk = np.zeros(1 << 20, np.int8)
+    handed_in = by_hand() | {"input.evil": junk, "input.2": junk}
+    assert isinstance(submitted(handed_in), Passed)
+    outcome = submitted(by_hand() | {"input": junk})
+    assert isinstance(outcome, Failed) and outcome.fraction == 4 / 5
+    assert (outcome.expected, outcome.found) == ("input: an array of shape [5, 3]", "input: shape [1048576]")
+
+
+def test_what_is_widened_is_no_more_than_the_references(tmp_path: Path) -> None:
+    junk = np.zeros(1 << 20, np.int8)
+    (tmp_path / "gradients.safetensors").write_bytes(save({"input": junk, "w": junk, "input.evil": junk}))
+    check = gradients(of="submitted", given=Given(input="x.npz", weights="w", target="y.npz"))
+    submission = Submission(tmp_path, {"gradients": "gradients.safetensors"}, arrays_limit=1 << 24)
+    found = check.work(Task({"expected": {"w": [4, 3], "input": [5, 3]}}), submission)
+    assert found.arrays == {}
+    assert found.data == {"others": ["input.evil"], "shapes": {"input": [1 << 20], "w": [1 << 20]}}

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from builder import loads
 from builder.errors import RunError
-from grader.outcome import Failed, Outcome, Passed
+from grader.check import Findings, Question, Subject
+from grader.checks.forward import forward
+from grader.checks.gradients import gradients
+from grader.checks.shapes import shapes
+from grader.outcome import Blocked, Failed, Outcome, Passed
+from grader.outline import Outline
 
 REFERENCE = """\
 input: [1, 28, 28]
@@ -114,3 +122,41 @@ def test_activations_count_only_where_all_layers_do(judge: Judge) -> None:
 def test_nothing_is_known_of_a_layer_that_the_reference_has_not(judge: Judge) -> None:
     with pytest.raises(RunError, match="no layer `conv2d_3`"):
         judge("shapes: {layers: [conv2d_3]}", REFERENCE, model())
+
+
+def test_other_numbers_of_inputs_fail_and_break_nothing(judge: Judge) -> None:
+    two = "inputs: {a: [4], b: [4]}\nlayers:\n  - Add: {}\n    from: [a, b]\n  - Linear: 2\n"
+    one = "input: [4]\nlayers: [{Linear: 2}]\n"
+    for reference, other in ((one, two), (two, one)):
+        outcome = judge("shapes: {}", reference, other)
+        assert isinstance(outcome, Failed) and outcome.fraction == 0.5, outcome
+
+
+def test_without_inputs_nothing_breaks() -> None:
+    ours = Outline.of(loads("input: [4]\nlayers: [{Linear: 2}]\n").graph)
+    theirs = replace(ours, inputs={}, layers=(), outputs={})
+    for one, other in ((ours, theirs), (theirs, ours)):
+        question = Question(Path(), one)
+        outcome = shapes().judge(question, Subject(other), Findings(), Findings())
+        assert isinstance(outcome, Failed), outcome
+        for check in (forward(), gradients()):
+            assert isinstance(check.prepare(question, Subject(other)), Blocked)
+    question = Question(Path(), theirs)
+    for check in (forward(), gradients()):
+        assert isinstance(check.prepare(question, Subject(theirs)), Blocked)
+
+
+def test_a_width_that_changes_no_shape_is_that_layers_slip(judge: Judge) -> None:
+    outcome = judge("shapes: {}", REFERENCE, model(("Linear: 120", "Linear: 400")))
+    assert isinstance(outcome, Failed) and outcome.fraction == pytest.approx(6 / 7)
+    assert (outcome.expected, outcome.found) == ("linear_1: 120", "400 (from 400)")
+    assert outcome.direction == "`linear_1` gives another shape"
+
+
+def test_each_layer_stands_for_one_alone(judge: Judge) -> None:
+    reference = "input: [9]\nlayers: [{Linear: 6}, Tanh, {Linear: 3}]\n"
+    both = judge("shapes: {}", reference, "input: [9]\nlayers: [{Linear: 9}, Tanh, {Linear: 9}]\n")
+    assert isinstance(both, Failed) and both.fraction == 0
+    assert both.expected == "linear_1: 6; linear_2: 3" and both.found == "9 (from 9)"
+    one = judge("shapes: {}", reference, "input: [9]\nlayers: [{Linear: 9}]\n")
+    assert isinstance(one, Failed) and one.found == "9 (from 9); no such layer"

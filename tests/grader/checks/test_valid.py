@@ -66,9 +66,7 @@ def test_what_is_just_allowed_passes(tmp_path: Path) -> None:
 
 
 def test_numbers_hidden_in_aliases_are_counted(tmp_path: Path) -> None:
-    text = "constants: {a: &a [1, 2, 3]}\ninput: *a\nlayers: [Flatten, {Linear: 10}]\n".replace(
-        "constants: {a: &a [1, 2, 3]}\ninput: *a", "input: &a [1, 2, 3]\nexpect: {input: *a}"
-    )
+    text = "input: [4]\nlayers: [&a {Linear: 10}, *a, *a, *a, *a, *a]\n"
     assert isinstance(judged(tmp_path, text, Allow(literal_numbers=6)), Failed)
 
 
@@ -86,3 +84,23 @@ def test_an_outline_survives_its_journey() -> None:
 def test_errors_of_a_model_block_what_reads_it(classroom: Classroom, weights: bytes) -> None:
     classroom.submit("ada", "layers: []", weights)
     assert [type(c.outcome).__name__ for c in classroom.graded()["ada"].checks] == ["Failed", "Blocked"]
+
+
+def test_holes_in_the_submissions_own_data_and_train_count_for_nothing(tmp_path: Path) -> None:
+    own = "data: {source: ???, batch_size: ???}\ntrain: {loss: ???, ???: 3}\n"
+    assert judged(tmp_path, MODEL + own) == Passed()
+    outcome = judged(tmp_path, MODEL.replace("10}", "???}") + own)
+    assert outcome == Failed("a model without `???`", "1 place to fill: line 2")
+    two = judged(tmp_path, MODEL.replace("10}", "???}").replace("Tanh", "???") + own)
+    assert outcome != two == Failed("a model without `???`", "2 places to fill: line 2")
+
+
+def test_a_hole_in_train_that_the_layers_repeat_counts(tmp_path: Path) -> None:
+    text = "train: {epochs: &n ???}\ninput: [4]\nlayers: [{Linear: *n}]\n"
+    outcome = judged(tmp_path, text)
+    assert isinstance(outcome, Failed) and "to fill: line 1" in outcome.found
+
+
+def test_only_the_numbers_of_the_network_count(tmp_path: Path) -> None:
+    own = "train: {loss: CrossEntropyLoss, epochs: 30}\nexpect: {linear_2: [10]}\n"
+    assert judged(tmp_path, MODEL + own, Allow(literal_numbers=6)) == Passed()
