@@ -16,10 +16,10 @@ from typing import Annotated, Final
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 gc.set_threshold(50_000)  # what importing makes stays: looking through it again and again finds nothing
 
-import typer
+import typer  # noqa: E402
 
-from builder.errors import GradspecError, SpecErrors
-from cli import render
+from builder.errors import GradspecError, SpecErrors  # noqa: E402
+from cli import render  # noqa: E402
 
 RIGHT: Final = 0
 WRONG_INPUT: Final = 1

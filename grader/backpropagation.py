@@ -49,11 +49,12 @@ def by_autograd(task: Task, submission: Submission, numerical: int) -> Findings:
     """
     network = injected(task, submission)
     seed = int(task.parameters["seed"])
-    inputs = _inputs(task, task.parameters["inputs"])
+    names = [str(name) for name in task.parameters["inputs"]]  # the submission's, in the reference's order
+    inputs = _inputs(task, names)
     ours = {theirs: name for theirs, name, *_ in task.parameters["weights"]}
 
     def value() -> Tensor:
-        outputs = _outputs(network, inputs)
+        outputs = _outputs(network, names, inputs)
         return sum(  # type: ignore[return-value]
             (_direction(seed, place, output) * output).sum() for place, output in enumerate(outputs)
         )
@@ -138,7 +139,8 @@ def _weights(question: Question, file: str, outline: Outline) -> dict[str, Array
 def of_the_loss(task: Task, submission: Submission) -> Findings:
     """The gradients of a loss, and what they would be after the commonest slips (``slip:what:name``)."""
     network = loaded(submission, {k[7:]: a for k, a in task.arrays.items() if k.startswith("weight.")})
-    inputs = _inputs(task, list(submission.graph.inputs))
+    names = list(submission.graph.inputs)
+    inputs = _inputs(task, names)
     criterion = loss_of(task.parameters["loss"])
     target = _tensor(task.arrays["target"])
 
@@ -146,7 +148,7 @@ def of_the_loss(task: Task, submission: Submission) -> Findings:
         network.zero_grad()
         for tensor in inputs:
             tensor.grad = None
-        (output,) = _outputs(network, inputs)
+        (output,) = _outputs(network, names, inputs)
         criterion(output, target).backward()  # type: ignore[no-untyped-call]
         return {name: _gradient(weight) for name, weight in network.named_parameters()} | _of_inputs(inputs)
 
@@ -205,8 +207,8 @@ def _tensor(array: Array) -> Tensor:
     return torch.from_numpy(np.array(array, np.float64 if array.dtype.kind == "f" else np.int64))
 
 
-def _outputs(network: Network, inputs: list[Tensor]) -> list[Tensor]:
-    given = network(*inputs)
+def _outputs(network: Network, names: list[str], inputs: list[Tensor]) -> list[Tensor]:
+    given = network(**dict(zip(names, inputs, strict=True)))
     return list(given.values()) if isinstance(given, dict) else [given]
 
 
