@@ -152,8 +152,8 @@ def test_folders(small: Small, tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "a.txt").write_text("mine")
     (tmp_path / "file").write_text("mine")
-    for name in ("full", "file"):
-        with pytest.raises(RunError, match="is not empty"):
+    for name, problem in (("full", "is not empty"), ("file", "is a file, and a run is a folder")):
+        with pytest.raises(RunError, match=problem):
             train(small(), tmp_path / name)
     for name in ("full", "absent"):
         with pytest.raises(RunError, match="no run to resume"):
