@@ -79,7 +79,7 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=7)
     options.add_argument("--epochs", type=int, default=10)
     asked = options.parse_args()
-    spec = load(SPEC, sets=(f"train.epochs={asked.epochs}",))
+    spec = load(SPEC, sets=(f"train.epochs={asked.epochs}", "train.scheduler=null", "data.batch_size=64"))
     assert spec.data is not None
     splits = load_splits(spec.data, spec.folder)
     assert splits.test is not None

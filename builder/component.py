@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, ClassVar, Final, Generic, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
@@ -108,13 +109,13 @@ class Catalogue(Generic[C]):
     @cached_property
     def _modules(self) -> dict[str, str]:
         """Each name's module, read from the files' text without importing any."""
-        parent, _, last = self._package.rpartition(".")
-        family = files(parent) / f"{last}.py"
-        if family.is_file():
-            sources = [(self._package, family)]
+        found = find_spec(self._package)
+        assert found is not None, f"there is no module {self._package}"
+        if found.submodule_search_locations is None:  # one family file
+            sources = [(self._package, Path(str(found.origin)))]
         else:
-            listing = sorted(files(self._package).iterdir(), key=lambda f: f.name)
-            sources = [(f"{self._package}.{f.name[:-3]}", f) for f in listing if f.name.endswith(".py")]
+            folder = Path(found.submodule_search_locations[0])
+            sources = [(f"{self._package}.{file.stem}", file) for file in sorted(folder.glob("*.py"))]
         return {
             name: module
             for module, file in sources

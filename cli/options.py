@@ -33,7 +33,7 @@ def _sets(sets: list[str] | None) -> list[str] | None:
         try:
             parse(text)
         except Cause as cause:
-            raise typer.BadParameter(str(cause)) from None
+            raise typer.BadParameter(". ".join(filter(None, (cause.problem, cause.hint)))) from None
     return sets
 
 

@@ -12,7 +12,7 @@ import torch
 
 from builder import Graph, infer, load, loads
 from builder.resolve import to_yaml, written
-from builder.runtime import build, export
+from builder.runtime import build, evaluate, export, train
 from builder.schema import schema
 from builder.shapes import TensorType
 from builder.source import read_file
@@ -89,3 +89,11 @@ def test_its_export_equals_the_module(path: Path, tmp_path: Path) -> None:
     assert proof.largest <= proof.allowed <= 1e-2
     assert proof.batches == (1, 5)
     assert (tmp_path / "model.onnx").is_file()
+
+
+@pytest.mark.slow
+def test_lenet5_reads_95_percent_of_unseen_mnist_digits(tmp_path: Path) -> None:
+    spec = load(MODELS[0].parent / "lenet5_mnist5k.yaml", sets=("train.device=cpu",))
+    run = train(spec, tmp_path / "run")
+    assert sum(p.numel() for p in run.module.parameters()) == 61_706
+    assert evaluate(run, "test")["test_accuracy"] >= 0.95

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -158,6 +159,15 @@ def test_folders(small: Small, tmp_path: Path) -> None:
     for name in ("full", "absent"):
         with pytest.raises(RunError, match="no run to resume"):
             train(small(), tmp_path / name, resume=True)
+
+
+def test_two_outputs_are_refused_though_the_reader_said_nothing(small: Small, tmp_path: Path) -> None:
+    spec = small()
+    (name, layer), *_ = spec.graph.outputs.items()
+    two = replace(spec, graph=replace(spec.graph, outputs={name: layer, "again": layer}))
+    with pytest.raises(RunError, match=r"^The network has 1 input and 2 outputs, and the data gives one"):
+        train(two, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_broken_checkpoint_is_said(small: Small, tmp_path: Path, no_export: None) -> None:
