@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from builder.errors import Report
 from builder.graph import Graph, GraphLayer
-from builder.nodes import Mapping, Node
-from builder.reader import place_of
+from builder.reader import place_within
 from builder.spec import ModelSpec
 
 
@@ -59,18 +56,14 @@ def _softmax_before_loss(spec: ModelSpec, graph: Graph, report: Report) -> None:
 
 def _affine_before_geometry(spec: ModelSpec, report: Report) -> None:
     """`Rescale` and `Standardize` come last whatever the list says: a list that says otherwise misleads."""
-    if spec.data is None or not isinstance(spec.data_node, Mapping):
+    if spec.data is None or spec.data_node is None:
         return
     steps = spec.data.preprocess
     for index, step in enumerate(steps):
         if step.stage == "affine" and any(later.stage == "geometry" for later in steps[index + 1 :]):
-            place = place_of(dict(_named(spec.data_node)), f"preprocess.{index}", spec.data_node.place)
+            place = place_within(spec.data_node, f"preprocess.{index}")
             report.advise(
                 place,
                 f"`{type(step).__name__}` comes last, wherever it stands",
                 "Write it last, as it is meant.",
             )
-
-
-def _named(node: Mapping) -> Iterator[tuple[str, Node]]:
-    return ((str(key), value) for key, value in node.entries.items())

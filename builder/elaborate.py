@@ -120,7 +120,7 @@ class _Elaborator:
                         f"the parameter `{parameter}` of `{name}` is never read",
                         f"Say `${parameter}` where it is meant, or remove it.",
                     )
-        constants = spec.document.root.get("constants") if isinstance(spec.document.root, Mapping) else None
+        constants = spec.written("constants")
         if isinstance(constants, Mapping) and not self.report.errors:
             for name in spec.constants.keys() - spec.constants_used:
                 self.report.error(
@@ -299,8 +299,7 @@ class _Elaborator:
         try:
             return layers.get(item.kind)
         except Cause as cause:
-            root = self.spec.document.root
-            if isinstance(root, Mapping) and is_hole(root.get("blocks")):
+            if is_hole(self.spec.written("blocks")):
                 return None
             hint = did_you_mean(item.kind, [*self.spec.blocks, *layers]) or cause.hint
             hint = hint or "`gradspec layers` lists them all."
@@ -355,8 +354,7 @@ class _Elaborator:
 
 def _input_places(spec: ModelSpec) -> dict[str, Place]:
     """Where each of several inputs is named."""
-    root = spec.document.root
-    node = root.get("inputs") if isinstance(root, Mapping) else None
+    node = spec.written("inputs")
     return {str(key): place for key, place in node.keys.items()} if isinstance(node, Mapping) else {}
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from builder.errors import Cause, Place, Report, did_you_mean
 from builder.graph import Graph
-from builder.reader import Reader, Unknown, place_of
+from builder.reader import Reader, Unknown, place_within
 from builder.source import Mapping, Node, describe
 from builder.spec import ModelSpec
 
@@ -73,7 +73,7 @@ def check_data(spec: ModelSpec, graph: Graph, report: Report) -> None:
     try:
         described = spec.data.describe(spec.folder)
     except Cause as cause:
-        report.error(_place(spec.data_node, cause), cause.problem, cause.hint)
+        report.error(place_within(spec.data_node, cause.field), cause.problem, cause.hint)
         return
     if not _one_each(spec, graph, report):
         return
@@ -90,7 +90,7 @@ def check_data(spec: ModelSpec, graph: Graph, report: Report) -> None:
     (output,) = graph.output_types.values()
     validation = spec.data.splits(described).validation > 0
     for misfit in spec.train.misfits(output, described.target, validation=validation):
-        report.error(_place(spec.train_node, misfit), misfit.problem, misfit.hint)
+        report.error(place_within(spec.train_node, misfit.field), misfit.problem, misfit.hint)
 
 
 def _one_each(spec: ModelSpec, graph: Graph, report: Report) -> bool:
@@ -111,11 +111,5 @@ def _one_each(spec: ModelSpec, graph: Graph, report: Report) -> bool:
 
 
 def _input_place(spec: ModelSpec) -> Place:
-    root = spec.document.root
-    node = root.get("input") or root.get("inputs") if isinstance(root, Mapping) else None
-    return node.place if node is not None else root.place
-
-
-def _place(node: Node, cause: Cause) -> Place:
-    entries = {str(k): v for k, v in node.entries.items()} if isinstance(node, Mapping) else {}
-    return place_of(entries, cause.field, node.place)
+    node = spec.written("input") or spec.written("inputs")
+    return node.place if node is not None else spec.document.root.place

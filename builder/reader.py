@@ -257,6 +257,12 @@ def place_of(entries: MappingABC[str, Node], field: str | None, place: Place) ->
     return _at(entries.get(name), loc, place)
 
 
+def place_within(section: Node, field: str | None) -> Place:
+    """Where the field of a ``Cause`` stands within a section's node."""
+    entries = section.entries if isinstance(section, Mapping) else {}
+    return place_of({str(key): node for key, node in entries.items()}, field, section.place)
+
+
 def _at(node: Node | None, loc: tuple[int | str, ...], place: Place) -> Place:
     while node is not None and loc:
         child: Node | None = None

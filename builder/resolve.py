@@ -21,8 +21,7 @@ def resolve(spec: ModelSpec, elaborated: Elaborated) -> dict[str, Any]:
         normal["input"] = _tensor(spec.inputs["input"])
     else:
         normal["inputs"] = {name: _tensor(kind) for name, kind in spec.inputs.items()}
-    root = spec.document.root
-    constants = root.get("constants") if isinstance(root, Mapping) else None
+    constants = spec.written("constants")
     if constants is not None:
         normal["constants"] = written(constants)
     items = _Items(elaborated)

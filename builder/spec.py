@@ -90,6 +90,11 @@ class ModelSpec:
         """The places of every ``???``."""
         return self.document.holes
 
+    def written(self, key: str) -> Node | None:
+        """What stands at a key of the document, as it is written; none if nothing does."""
+        root = self.document.root
+        return root.get(key) if isinstance(root, Mapping) else None
+
     def resolved(self) -> dict[str, object]:
         """The spec as plain data with every default filled in; as YAML it loads to the same network."""
         return self.normal

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from builder.errors import Cause, Place, Report, did_you_mean
 from builder.graph import GraphLayer
+from builder.keys import is_hole
 from builder.reader import Reader, Unknown
-from builder.source import Mapping, Node, describe
+from builder.source import Mapping, describe
 from builder.training.initializer import Initializer, initializers
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class WeightRules:
                 made = reader.choice(initializers, value)
                 if made is not None:
                     self._init.append(_Rule(full, str(key), item.init.keys[key], made, False, label))
-        elif item.init is not None and not _is_hole(item.init):
+        elif item.init is not None and not is_hole(item.init):
             self.report.error(
                 item.init.place,
                 f"expected parameters and their initialisers, found {describe(item.init)}",
@@ -154,7 +155,3 @@ def _of(owned: _Owned, layer: GraphLayer) -> list[_Rule]:
     owners = [(True, layer.type), *((False, ".".join(parts[: i + 1])) for i in range(len(parts)))]
     ranked = [pair for owner in owners for pair in owned.get(owner, ())]
     return [rule for _, rule in sorted(ranked, key=lambda pair: pair[0])]
-
-
-def _is_hole(node: Node) -> bool:
-    return bool(getattr(node, "is_hole", False))
