@@ -11,34 +11,31 @@ import re
 from abc import ABC
 from collections.abc import Iterator
 from collections.abc import Mapping as MappingABC
-from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, ClassVar, Final, Generic, TypeVar, get_args
+from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeVar, final, get_args
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
 from pydantic_core import core_schema
 
 from builder.errors import Cause, did_you_mean, nearest
-from builder.shapes import TensorType
+from builder.shapes import Size, TensorType
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """An example that is right: the YAML behind the type's name, and what arrives (a shape: of reals)."""
 
     text: str
-    on: tuple[tuple[int, ...] | TensorType, ...] = ()
+    on: tuple[tuple[Size, ...] | TensorType, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(NamedTuple):
     """An example that is wrong, and the exact problem it must give."""
 
     text: str
     problem: str
-    on: tuple[tuple[int, ...] | TensorType, ...] = ()
+    on: tuple[tuple[Size, ...] | TensorType, ...] = ()
 
 
 class Component(BaseModel, ABC):
@@ -149,40 +146,45 @@ class Catalogue(Generic[C]):
         raise Cause(f"there is no {self.kind} `{name}`", hint)
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class _Mark:
+    """What the reader makes of a field's node; pydantic is handed the finished value."""
+
+    __slots__ = ()
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.any_schema()
+
+
+@final
+class Choice(_Mark):
     """Marks a field that names one component of a catalogue: ``Name`` or ``Name: {…}``."""
 
-    catalogue: Catalogue[Any]
+    __slots__ = ("catalogue",)
 
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> core_schema.CoreSchema:
-        return core_schema.any_schema()
+    def __init__(self, catalogue: Catalogue[Any]) -> None:
+        self.catalogue: Final = catalogue
 
 
-@dataclass(frozen=True, slots=True)
-class Choices:
+@final
+class Choices(_Mark):
     """Marks a field that names several components of a catalogue, as a list."""
 
-    catalogue: Catalogue[Any]
+    __slots__ = ("catalogue",)
 
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> core_schema.CoreSchema:
-        return core_schema.any_schema()
+    def __init__(self, catalogue: Catalogue[Any]) -> None:
+        self.catalogue: Final = catalogue
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+@final
+class Named(_Mark):
     """Marks a field that holds a section under each name that the author chose."""
 
-    section: type[Component]
+    __slots__ = ("section",)
 
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> core_schema.CoreSchema:
-        return core_schema.any_schema()
+    def __init__(self, section: type[Component]) -> None:
+        self.section: Final = section
 
 
 def label_of(cls: type[Component]) -> str:

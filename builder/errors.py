@@ -16,12 +16,11 @@ A rule raises ``Cause``; file, line, column, path and the uses of a block are ad
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 MAX_ERRORS: Final = 200
 LONGEST_NAME: Final = 100
@@ -30,8 +29,7 @@ _LONG = re.compile(rf"`([^`]{{{LONGEST_NAME}}})[^`]+`")
 _CALL = re.compile(r"(\w+)\s*([:({\[])\s*(.*?)[)}\]]?\Z", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a value stands: file, line and column from 1, and its path in the YAML."""
 
     file: str
@@ -92,15 +90,22 @@ class Cause(GradspecError):
     """A short cause raised inside a rule.
 
     ``field`` names the field it is about, if any; ``offset`` counts the characters from the start of
-    the text it is about (an expression's column).
+    the text it is about (an expression's column). ``place`` is where that text stands, if it is not the field.
     """
 
     def __init__(
-        self, problem: str, hint: str | None = None, *, field: str | None = None, offset: int = 0
+        self,
+        problem: str,
+        hint: str | None = None,
+        *,
+        field: str | None = None,
+        offset: int = 0,
+        place: Place | None = None,
     ) -> None:
         super().__init__(problem, hint)
         self.field = field
         self.offset = offset
+        self.place = place
 
 
 class SpecErrors(GradspecError):
@@ -132,16 +137,18 @@ class ExportError(RunError):
     """An ONNX file that does not equal its module."""
 
 
-@dataclass(slots=True)
 class Report:
     """Collects what is wrong with one file; the only maker of ``SpecError``.
 
     After ``MAX_ERRORS`` the reading ends: ``error`` raises ``SpecErrors`` with all there are.
     """
 
-    _errors: dict[tuple[str, int, int, str], SpecError] = field(default_factory=dict)
-    _advice: dict[tuple[str, int, int, str], SpecError] = field(default_factory=dict)
-    _uses: list[Place] = field(default_factory=list)
+    __slots__ = ("_advice", "_errors", "_uses")
+
+    def __init__(self) -> None:
+        self._errors: dict[tuple[str, int, int, str], SpecError] = {}
+        self._advice: dict[tuple[str, int, int, str], SpecError] = {}
+        self._uses: list[Place] = []
 
     def error(self, place: Place, problem: str, hint: str | None = None, *, offset: int = 0) -> None:
         """Records an error; the same problem at the same place counts once, however often it is used."""
@@ -204,6 +211,8 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     >>> nearest("Conv2D", ["Conv2d", "Linear"])
     'Conv2d'
     """
+    import difflib
+
     if len(name) > LONGEST_NAME:
         return None
     folded = {_fold(candidate): candidate for candidate in reversed(list(known))}

@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any, Final
 
-from pydantic import PlainValidator, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from builder.source import describe
 
@@ -20,6 +20,24 @@ LARGEST: Final = 1 << 62
 _FRACTION = re.compile(r"\s*([-+]?[0-9]+(?:\.[0-9]+)?)\s*/\s*([0-9]+(?:\.[0-9]+)?)\s*\Z")
 # The same as JSON Schema writes it: ECMAScript has no \Z.
 _FRACTION_SCHEMA: Final = r"^\s*[-+]?[0-9]+(\.[0-9]+)?\s*/\s*[0-9]+(\.[0-9]+)?\s*$"
+
+
+class Checked:
+    """Marks a field whose value one function checks and returns, and says the same as JSON Schema.
+
+    pydantic's own pair of marks, PlainValidator and WithJsonSchema, would also make a validator and a
+    serialiser of the annotated type, which nobody calls: half of the time that a model takes to build.
+    """
+
+    def __init__(self, check: Callable[[Any], object], schema: dict[str, Any]) -> None:
+        self._check = check
+        self._schema = schema
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._check)
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return self._schema.copy()
 
 
 def wrong(expected: str, found: object, hint: str | None = None) -> PydanticCustomError:
@@ -153,60 +171,56 @@ def _number_schema(**bounds: float) -> dict[str, Any]:
     return {"anyOf": [{"type": "number", **bounds}, {"type": "string", "pattern": _FRACTION_SCHEMA}]}
 
 
-Int = Annotated[int, PlainValidator(_int("a whole number", None)), WithJsonSchema(_integer_schema(None))]
-Natural = Annotated[
-    int, PlainValidator(_int("a whole number of at least 0", 0)), WithJsonSchema(_integer_schema(0))
-]
-Count = Annotated[
-    int, PlainValidator(_int("a whole number of at least 1", 1)), WithJsonSchema(_integer_schema(1))
-]
-Real = Annotated[float, PlainValidator(_real("a real number", None, None)), WithJsonSchema(_number_schema())]
+Int = Annotated[int, Checked(_int("a whole number", None), _integer_schema(None))]
+Natural = Annotated[int, Checked(_int("a whole number of at least 0", 0), _integer_schema(0))]
+Count = Annotated[int, Checked(_int("a whole number of at least 1", 1), _integer_schema(1))]
+Real = Annotated[float, Checked(_real("a real number", None, None), _number_schema())]
 NonNegative = Annotated[
     float,
-    PlainValidator(_real("a real number of at least 0", 0, None)),
-    WithJsonSchema(_number_schema(minimum=0)),
+    Checked(_real("a real number of at least 0", 0, None), _number_schema(minimum=0)),
 ]
 Positive = Annotated[
     float,
-    PlainValidator(_real("a real number above 0", 0, None, above=True)),
-    WithJsonSchema(_number_schema(exclusiveMinimum=0)),
+    Checked(_real("a real number above 0", 0, None, above=True), _number_schema(exclusiveMinimum=0)),
 ]
 Probability = Annotated[
     float,
-    PlainValidator(_real("a real number from 0 to 1", 0, 1)),
-    WithJsonSchema(_number_schema(minimum=0, maximum=1)),
+    Checked(_real("a real number from 0 to 1", 0, 1), _number_schema(minimum=0, maximum=1)),
 ]
 BelowOne = Annotated[
     float,
-    PlainValidator(_real("a real number of at least 0 and below 1", 0, 1, below=True)),
-    WithJsonSchema(_number_schema(minimum=0, exclusiveMaximum=1)),
+    Checked(
+        _real("a real number of at least 0 and below 1", 0, 1, below=True),
+        _number_schema(minimum=0, exclusiveMaximum=1),
+    ),
 ]
-Flag = Annotated[bool, PlainValidator(_flag), WithJsonSchema({"type": "boolean"})]
-Text = Annotated[str, PlainValidator(_text), WithJsonSchema({"type": "string", "minLength": 1})]
+Flag = Annotated[bool, Checked(_flag, {"type": "boolean"})]
+Text = Annotated[str, Checked(_text, {"type": "string", "minLength": 1})]
 OneOrPair = Annotated[
     int | tuple[int, ...],
-    PlainValidator(_one_or(2, 1, "a whole number of at least 1, or two of them")),
-    WithJsonSchema(_one_or_pair_schema(1)),
+    Checked(_one_or(2, 1, "a whole number of at least 1, or two of them"), _one_or_pair_schema(1)),
 ]
 NaturalOrPair = Annotated[
     int | tuple[int, ...],
-    PlainValidator(_one_or(2, 0, "a whole number of at least 0, or two of them")),
-    WithJsonSchema(_one_or_pair_schema(0)),
+    Checked(_one_or(2, 0, "a whole number of at least 0, or two of them"), _one_or_pair_schema(0)),
 ]
 Sizes = Annotated[
     tuple[int, ...],
-    PlainValidator(_sizes),
-    WithJsonSchema({"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1}),
+    Checked(_sizes, {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1}),
 ]
 RealPair = Annotated[
     tuple[float, ...],
-    PlainValidator(_reals("a list of two real numbers", 2, None)),
-    WithJsonSchema({"type": "array", "items": _number_schema(), "minItems": 2, "maxItems": 2}),
+    Checked(
+        _reals("a list of two real numbers", 2, None),
+        {"type": "array", "items": _number_schema(), "minItems": 2, "maxItems": 2},
+    ),
 ]
 Reals = Annotated[
     tuple[float, ...],
-    PlainValidator(_reals("a list of real numbers", None, None)),
-    WithJsonSchema({"type": "array", "items": _number_schema(), "minItems": 1}),
+    Checked(
+        _reals("a list of real numbers", None, None),
+        {"type": "array", "items": _number_schema(), "minItems": 1},
+    ),
 ]
 
 

@@ -106,10 +106,10 @@ def read_text(text: str, file: str = "<text>") -> Document:
     return _Composer(text, readable, file).document()
 
 
-# YAML 1.2's c-printable, without what libyaml or an editor counts as the end of a line and others do not
-# (U+0085, U+2028, U+2029), without a byte order mark inside, and without U+10FFFF, which stands in below.
+# Not YAML 1.2's c-printable, or what libyaml or an editor counts as the end of a line and others do not
+# (U+0085, U+2028, U+2029), or a byte order mark inside, or U+10FFFF, which stands in below.
 _UNPRINTABLE = re.compile(
-    "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010fffe]"
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff\U0010ffff]"
 )
 # libyaml takes each `?` in flow style for the sign of a key, so that `{kernel_size: ???}` would be no YAML:
 # it gets another text of the same width, and the values get their question marks back.

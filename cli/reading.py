@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from cli import render
+from cli.judging import judge
 from cli.options import AsJson, Sets, Spec, answers
 
 if TYPE_CHECKING:
-    from builder import Graph, ModelSpec
-    from builder.errors import SpecError
+    from builder import Graph
 
 SUFFIXES: Final = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 
@@ -33,23 +32,7 @@ def validate(
         gradspec validate models/*.yaml --json
         gradspec validate model.yaml --set layers[0].Conv2d.out_channels=8
     """
-    from builder import SpecErrors
-
-    errors: list[SpecError] = []
-    advice: list[SpecError] = []
-    for path in specs:
-        try:
-            verdict, found = _read(path, sets or ())
-            shown = [*render.advice(found), verdict]
-        except SpecErrors as failure:
-            shown, found = render.problems(failure), failure.advice
-            errors += failure.errors
-        advice += found
-        if not as_json:
-            render.show(shown)
-    if as_json:
-        render.show_json(render.as_json(SpecErrors(errors, advice)))
-    if errors:
+    if not judge(specs, sets or (), as_json=as_json):
         raise typer.Exit(1)
 
 
@@ -76,47 +59,6 @@ def shapes(spec: Spec, sets: Sets = None, as_json: AsJson = False) -> None:
         render.show([render.holes(read.holes)])
 
 
-def _read(path: Path, sets: Sequence[str]) -> tuple[render.Line, Sequence[SpecError]]:
-    """One line on a file without errors, and advice. Raises ``SpecErrors``."""
-    from builder import SpecErrors, load
-
-    try:
-        spec = load(path, sets)
-    except SpecErrors:
-        if not _is_assignment(path):
-            raise
-        from grader.assignment import read_assignment
-
-        assignment = read_assignment(path)
-        text = f"; {len(assignment.checks)} checks, {assignment.points:g} points"
-        return (("place", f"{path}: "), ("good", "right"), ("", text)), ()
-    return _verdict(spec), spec.advice
-
-
-def _is_assignment(path: Path) -> bool:
-    from builder import SpecErrors
-    from builder.source import Mapping, read_file
-
-    try:
-        root = read_file(path).root
-    except SpecErrors:
-        return False
-    return isinstance(root, Mapping) and "assignment" in root.entries
-
-
-def _verdict(spec: ModelSpec) -> render.Line:
-    """One line on a spec that has no error: what it is, or which places are still to fill."""
-    if spec.holes:
-        return (("place", f"{spec.file}: "), *render.holes(spec.holes))
-    layers = len(spec.graph.layers)
-    many = f"{layers} layers" if layers != 1 else "1 layer"
-    return (
-        ("place", f"{spec.file}: "),
-        ("good", "right"),
-        ("", f"; {many}, {spec.graph.parameters:,} parameters"),
-    )
-
-
 def shapes_lines(graph: Graph) -> list[render.Line]:
     """The table of a graph, and its totals."""
     rows: list[tuple[str, ...]] = []
@@ -130,10 +72,12 @@ def shapes_lines(graph: Graph) -> list[render.Line]:
     arrives = ", ".join(f"{name} {type_}" for name, type_ in graph.inputs.items())
     shown: list[render.Line] = [(("dim", f"{graph.name}: {arrives}"),)]
     shown += render.table((f"{'#':>{digits}} layer", "output", "parameters", "how"), rows, right="llr")
+    free = " and ".join(graph.lengths)
+    what = f"example, per step of {free}" if free else "example"
     totals = (
         ("parameters", f"{graph.parameters:,}", f"{memory(4 * graph.parameters)} as float32"),
-        ("multiply-adds", f"{graph.multiply_adds:,}", "for one example"),
-        ("activations", memory(graph.activation_bytes), "for one example, every layer's output"),
+        ("multiply-adds", f"{graph.multiply_adds:,}", f"for one {what}"),
+        ("activations", memory(graph.activation_bytes), f"for one {what}, every layer's output"),
     )
     wide = max(len(value) for _, value, _ in totals)
     shown.append(())

@@ -6,7 +6,6 @@ not sent. rich is imported only when there is a terminal to colour.
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 import textwrap
@@ -85,6 +84,8 @@ def styled(line: Line) -> Text:
 
 def show_json(data: object) -> None:
     """Writes data for a program to read."""
+    import json
+
     print(json.dumps(data, indent=2, ensure_ascii=False))
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer as TorchOptimizer
     from torch.optim.lr_scheduler import LRScheduler
 
-    from builder.training.optimizers import Optimizer
+    from builder.training.optimizer import Optimizer
 
 
 class Scheduler(Component):

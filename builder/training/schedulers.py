@@ -9,7 +9,7 @@ from pydantic import model_validator
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
 from builder.fields import BelowOne, Count, Flag, Natural, NonNegative, Positive, Probability, Sizes, Text
-from builder.training.optimizers import Optimizer
+from builder.training.optimizer import Optimizer
 from builder.training.scheduler import Scheduler
 
 if TYPE_CHECKING:

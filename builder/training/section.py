@@ -10,12 +10,12 @@ from pydantic import model_validator
 from builder.component import Accepted, Choice, Choices, Component, Rejected
 from builder.dataset import Target
 from builder.errors import Cause, did_you_mean
-from builder.fields import Count, Natural, NonNegative, Positive, Text
+from builder.fields import Count, Flag, Natural, NonNegative, Positive, Text
 from builder.shapes import TensorType
-from builder.training.losses import Loss, losses
-from builder.training.metrics import Metric
-from builder.training.metrics import metrics as known_metrics
-from builder.training.optimizers import Optimizer, optimizers
+from builder.training.loss import Loss, losses
+from builder.training.metric import Metric
+from builder.training.metric import metrics as known_metrics
+from builder.training.optimizer import Optimizer, optimizers
 from builder.training.scheduler import Scheduler, schedulers
 
 if TYPE_CHECKING:
@@ -50,12 +50,15 @@ class Train(Component):
     ``clip_grad_norm`` bounds the 2-norm of all gradients together (torch.nn.utils.clip_grad_norm_).
     ``precision`` below float32 computes under torch.autocast, weights staying float32. ``device: auto`` takes
     cuda where there is one. ``threads`` absent: torch's own choice.
+
+    ``truncate: 35`` is truncated backpropagation through time: sequences are cut every 35 steps, the optimiser
+    steps after each piece, and no gradient passes a cut. With ``carry_state`` a piece begins with the states
+    that the piece before ended with, else as a sequence does. Williams & Peng, "An Efficient Gradient-Based
+    Algorithm for On-Line Training of Recurrent Network Trajectories" (1990).
     """
 
     label: ClassVar[str | None] = "train"
-    later: ClassVar[frozenset[str]] = frozenset(
-        {"truncate", "carry_state", "adversarial_training", "constraint"}
-    )
+    later: ClassVar[frozenset[str]] = frozenset({"adversarial_training", "constraint"})
     accepts = (
         Accepted("{loss: CrossEntropyLoss, optimizer: {Adam: {lr: 1e-3}}, epochs: 10}"),
         Accepted(
@@ -64,6 +67,7 @@ class Train(Component):
             "early_stopping: {monitor: validation_accuracy, patience: 3}, "
             "precision: bfloat16, device: cpu, seed: 1, threads: 2}"
         ),
+        Accepted("{loss: CrossEntropyLoss, optimizer: Adam, epochs: 1, truncate: 35, carry_state: true}"),
     )
     rejects = (
         Rejected("{optimizer: Adam, epochs: 1}", "`train` needs `loss`"),
@@ -71,8 +75,8 @@ class Train(Component):
             "{loss: MSELoss, optimizer: Adam, epochs: 0}", "expected a whole number of at least 1, found 0"
         ),
         Rejected(
-            "{loss: CrossEntropyLoss, optimizer: Adam, epochs: 1, truncate: 35}",
-            "the field `truncate` of `train` is not available yet",
+            "{loss: CrossEntropyLoss, optimizer: Adam, epochs: 1, carry_state: true}",
+            "`carry_state` carries states from piece to piece, and nothing is cut",
         ),
         Rejected(
             "{loss: MSELoss, optimizer: Adam, epochs: 1, metrics: [mae, mae]}",
@@ -95,6 +99,8 @@ class Train(Component):
     epochs: Count
     metrics: Annotated[tuple[Metric, ...], Choices(known_metrics)] = ()
     clip_grad_norm: Positive | None = None
+    truncate: Count | None = None
+    carry_state: Flag = False
     early_stopping: EarlyStopping | None = None
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -119,6 +125,12 @@ class Train(Component):
         for index, name in enumerate(names):
             if name in names[:index]:
                 raise Cause(f"the metric `{name}` stands here twice", field=f"metrics.{index}")
+        if self.carry_state and self.truncate is None:
+            raise Cause(
+                "`carry_state` carries states from piece to piece, and nothing is cut",
+                "Add `truncate: 35`, the steps of a piece.",
+                field="carry_state",
+            )
         if self.early_stopping is not None:
             self._known_monitor(self.early_stopping.monitor, "early_stopping.monitor")
         if self.scheduler is not None:
@@ -153,11 +165,37 @@ class Train(Component):
                 hint = f"Add `{metric}` to `metrics`."
             raise Cause(f"there is nothing called `{monitor}` to monitor", hint, field=field)
 
-    def misfits(self, output: TensorType, target: Target, *, validation: bool) -> Iterator[Cause]:
+    def misfits(
+        self, output: TensorType, target: Target, *, validation: bool, arrives: TensorType | None = None
+    ) -> Iterator[Cause]:
         """Everything in which the network's output, the data and this section do not fit each other.
 
-        ``validation`` says whether the data has a validation part. Each ``Cause`` has its field.
+        ``validation`` says whether the data has a validation part; ``arrives`` is the network's input, whose
+        first axis is time where there is a target per step. Each ``Cause`` has its field.
         """
+        if self.truncate is not None and target.steps is None:
+            yield Cause(
+                "pieces of a sequence are trained on one by one, and the data has no target per step",
+                "Leave `truncate` out.",
+                field="truncate",
+            )
+        if target.steps is not None:
+            time = target.steps if arrives is None else arrives.shape[0]
+            if output.shape[:1] != (time,) or len(output.shape) < 2:
+                yield Cause(
+                    f"the data's target is {target}, and the output is {output}",
+                    f"It should be N×{time}×…: `output: sequence`, then `Linear`.",
+                    field="loss",
+                )
+                return
+            output = TensorType(output.shape[1:], output.vocabulary)
+        elif output.free:
+            yield Cause(
+                f"the data's target is {target}, and the output is {output}, one per step",
+                "Use `output: last` of a recurrent layer, `Select` or `Mean`.",
+                field="loss",
+            )
+            return
         checks = [("loss", self.loss.check), *((f"metrics.{i}", m.check) for i, m in enumerate(self.metrics))]
         for field, check in checks:
             try:

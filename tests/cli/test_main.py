@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 import cli.main
+from cli.application import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 GRADSPEC = [sys.executable, "-c", "import sys; from cli.main import main; sys.exit(main())"]
@@ -79,7 +80,7 @@ def test_version(run: Run) -> None:
 def test_help_names_every_command_and_each_teaches_by_example(run: Run) -> None:
     result = run("--help")
     assert result.returncode == 0
-    for command in cli.main.COMMANDS:
+    for command in COMMANDS:
         assert f"  {command} " in result.stdout
         page = run(command, "--help")
         assert page.returncode == 0
@@ -178,6 +179,43 @@ def test_validate_shows_every_error_with_its_caret(run: Run, tmp_path: Path) -> 
         "      Hint: Did you mean `Flatten`?\n"
         "\n"
         "2 errors in model.yaml.\n"
+    )
+
+
+@pytest.mark.parametrize("text", [SMALL, MISTAKES], ids=["right", "wrong"])
+def test_plain_words_and_options_lead_to_the_same_answer(run: Run, tmp_path: Path, text: str) -> None:
+    """`validate FILE…` goes past typer; `--` is an option, and goes through it."""
+    (tmp_path / "model.yaml").write_text(text, encoding="utf-8")
+    assert run("validate", "model.yaml") == run("validate", "--", "model.yaml")
+    assert run("validate", "model.yaml", "model.yaml") == run("validate", "--", "model.yaml", "model.yaml")
+
+
+def test_plain_validate_imports_no_parser_of_options(spec: Path) -> None:
+    code = (
+        "import sys; from cli.main import main; assert main() == 0\n"
+        "heavy = {'typer', 'click', 'rich', 'json', 'numpy', 'torch'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code, "validate", str(spec)],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        check=True,
+        timeout=60,
+    )
+
+
+def test_validate_imports_only_what_the_spec_names(spec: Path) -> None:
+    code = (
+        "import sys; from cli.main import main; assert main() == 0\n"
+        "named = {m.removeprefix('builder.training.') for m in sys.modules if '.training.' in m}\n"
+        "assert named == set('section loss metric optimizer scheduler initializer "
+        "losses losses.classification metrics metrics.classification optimizers optimizers.adam'.split()), named"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code, "validate", str(spec)],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        check=True,
+        timeout=60,
     )
 
 
@@ -344,7 +382,7 @@ def test_a_fault_of_ours_is_3_and_no_traceback_is_shown(
         raise ZeroDivisionError("ours")
 
     monkeypatch.delenv("GRADSPEC_DEBUG", raising=False)
-    monkeypatch.setattr("builder.load", fault)
+    monkeypatch.setattr("cli.judging.load", fault)
     monkeypatch.setattr(sys, "argv", ["gradspec", "validate", str(spec)])
     assert cli.main.main() == 3
     stderr = capsys.readouterr().err

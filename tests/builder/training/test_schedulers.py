@@ -12,7 +12,8 @@ from torch.optim import lr_scheduler
 from torch.optim.lr_scheduler import ReduceLROnPlateau as TorchPlateau
 
 from builder.errors import Cause
-from builder.training.optimizers import SGD, Adagrad
+from builder.training.optimizers.adaptive import Adagrad
+from builder.training.optimizers.sgd import SGD
 from builder.training.scheduler import Scheduler, schedulers
 from builder.training.schedulers import CosineAnnealingLR, OneCycleLR, ReduceLROnPlateau
 

@@ -10,9 +10,11 @@ from builder.errors import Report, SpecError
 from builder.reader import Reader
 from builder.shapes import TensorType
 from builder.source import Mapping, read_text
-from builder.training.losses import CrossEntropyLoss, MSELoss
-from builder.training.metrics import accuracy, mae
-from builder.training.optimizers import SGD
+from builder.training.losses.classification import CrossEntropyLoss
+from builder.training.losses.regression import MSELoss
+from builder.training.metrics.classification import accuracy
+from builder.training.metrics.regression import mae
+from builder.training.optimizers.sgd import SGD
 from builder.training.schedulers import ReduceLROnPlateau
 from builder.training.section import EarlyStopping, Train
 
@@ -44,14 +46,14 @@ def test_every_error_stands_at_its_own_place() -> None:
         "  loss: CrossEntropy\n"
         "  optimizer: {Adam: {lr: fast}}\n"
         "  epochs: 1.5\n"
-        "  truncate: 35\n"
+        "  constraint: 35\n"
         "  metric: [accuracy]\n"
     )
     assert [(e.line, e.column, e.problem, e.hint) for e in errors] == [
         (2, 9, "there is no loss `CrossEntropy`", "Did you mean `CrossEntropyLoss`?"),
         (3, 26, 'expected a real number of at least 0, found the text "fast"', None),
         (4, 11, "expected a whole number of at least 1, found the real number 1.5", None),
-        (5, 3, "the field `truncate` of `train` is not available yet", None),
+        (5, 3, "the field `constraint` of `train` is not available yet", None),
         (6, 3, "`train` has no field `metric`", "Did you mean `metrics`?"),
     ]
 

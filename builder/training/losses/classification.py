@@ -1,27 +1,19 @@
-"""The losses of ``torch.nn``, and whether a network's output, a loss and the data fit each other."""
+"""Losses of classes: the output holds a value for each, or one for two."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, final
+from typing import TYPE_CHECKING, Annotated, Any, final
 
-from pydantic import PlainValidator, WithJsonSchema
-
-from builder.component import Accepted, Catalogue, Component, Rejected
+from builder.component import Accepted, Rejected
 from builder.dataset import Target
 from builder.errors import Cause
-from builder.fields import Int, Positive, Probability, wrong
+from builder.fields import Checked, Int, Probability, wrong
 from builder.shapes import TensorType
+from builder.training.loss import REFUSED, Criterion, Loss, Reduction, expect_reals
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
-
-Criterion = Callable[["Tensor", "Tensor"], "Tensor"]
-Reduction = Literal["mean", "sum"]
-_OLD: Final = "PyTorch has retired it: write `reduction`."
-_REFUSED: Final = {"size_average": _OLD, "reduce": _OLD}
 
 
 def _weights(value: Any) -> tuple[float, ...]:
@@ -36,26 +28,8 @@ def _weights(value: Any) -> tuple[float, ...]:
 
 Weights = Annotated[
     tuple[float, ...],
-    PlainValidator(_weights),
-    WithJsonSchema({"type": "array", "items": {"type": "number", "minimum": 0}, "minItems": 1}),
+    Checked(_weights, {"type": "array", "items": {"type": "number", "minimum": 0}, "minItems": 1}),
 ]
-
-
-class Loss(Component):
-    """A loss of ``torch.nn``, with its argument names and defaults."""
-
-    refused = _REFUSED
-
-    @abstractmethod
-    def check(self, output: TensorType, target: Target) -> None:
-        """Raises ``Cause`` if this loss cannot hold such an output against such a target; without torch."""
-
-    @abstractmethod
-    def build(self, device: torch.device | str = "cpu") -> Criterion:
-        """A function of the output (N×…) and the target as the data holds it (int64 labels, or reals).
-
-        Its value is one number. Imports torch inside.
-        """
 
 
 def _expect_classes(loss: Loss, output: TensorType, target: Target, weight: tuple[float, ...] | None) -> None:
@@ -73,16 +47,6 @@ def _expect_classes(loss: Loss, output: TensorType, target: Target, weight: tupl
         raise Cause(f"the data has {target.classes} classes, and the output has {output.shape[0]} values")
     if weight is not None and len(weight) != target.classes:
         raise Cause(f"the data has {target.classes} classes, and `weight` has {len(weight)} values")
-
-
-def _expect_reals(loss: Loss, output: TensorType, target: Target) -> None:
-    name = type(loss).__name__
-    if target.classes is not None:
-        raise Cause(
-            f"the data's target is {target}, and `{name}` needs real numbers", "Use `CrossEntropyLoss`."
-        )
-    if output.shape != target.shape:
-        raise Cause(f"the data's target is {TensorType(target.shape)}, and the output is {output}")
 
 
 def _tensor(values: tuple[float, ...] | None, device: torch.device | str) -> Tensor | None:
@@ -157,82 +121,6 @@ class NLLLoss(Loss):
 
 
 @final
-class MSELoss(Loss):
-    """(output − target)², averaged over batch and axes. Source: torch.nn.MSELoss."""
-
-    accepts = (Accepted(""), Accepted("{reduction: sum}"))
-    rejects = (Rejected("{reduction: max}", 'expected `mean` or `sum`, found the text "max"'),)
-
-    reduction: Reduction = "mean"
-
-    def check(self, output: TensorType, target: Target) -> None:
-        _expect_reals(self, output, target)
-
-    def build(self, device: torch.device | str = "cpu") -> Criterion:
-        from torch import nn
-
-        return nn.MSELoss(reduction=self.reduction)
-
-
-@final
-class L1Loss(Loss):
-    """|output − target|, averaged over batch and axes. Source: torch.nn.L1Loss."""
-
-    accepts = (Accepted(""), Accepted("{reduction: sum}"))
-    rejects = (Rejected("{reduce: true}", "`L1Loss` does not take `reduce` here"),)
-
-    reduction: Reduction = "mean"
-
-    def check(self, output: TensorType, target: Target) -> None:
-        _expect_reals(self, output, target)
-
-    def build(self, device: torch.device | str = "cpu") -> Criterion:
-        from torch import nn
-
-        return nn.L1Loss(reduction=self.reduction)
-
-
-@final
-class SmoothL1Loss(Loss):
-    """d²/(2·beta) where d = |output − target| < beta, else d − beta/2. Source: torch.nn.SmoothL1Loss."""
-
-    main: ClassVar[str | None] = "beta"
-    accepts = (Accepted(""), Accepted("0.5"))
-    rejects = (Rejected("0", "expected a real number above 0, found 0"),)
-
-    reduction: Reduction = "mean"
-    beta: Positive = 1.0
-
-    def check(self, output: TensorType, target: Target) -> None:
-        _expect_reals(self, output, target)
-
-    def build(self, device: torch.device | str = "cpu") -> Criterion:
-        from torch import nn
-
-        return nn.SmoothL1Loss(reduction=self.reduction, beta=self.beta)
-
-
-@final
-class HuberLoss(Loss):
-    """d²/2 where d = |output − target| < delta, else delta·(d − delta/2). Source: torch.nn.HuberLoss."""
-
-    main: ClassVar[str | None] = "delta"
-    accepts = (Accepted(""), Accepted("0.5"))
-    rejects = (Rejected("-1", "expected a real number above 0, found -1"),)
-
-    reduction: Reduction = "mean"
-    delta: Positive = 1.0
-
-    def check(self, output: TensorType, target: Target) -> None:
-        _expect_reals(self, output, target)
-
-    def build(self, device: torch.device | str = "cpu") -> Criterion:
-        from torch import nn
-
-        return nn.HuberLoss(reduction=self.reduction, delta=self.delta)
-
-
-@final
 class BCEWithLogitsLoss(Loss):
     """−t·log σ(output) − (1 − t)·log σ(−output), averaged over batch and axes; the output is logits.
 
@@ -240,7 +128,7 @@ class BCEWithLogitsLoss(Loss):
     Source: torch.nn.BCEWithLogitsLoss.
     """
 
-    refused = _REFUSED | {
+    refused = REFUSED | {
         "weight": "It weighs places in a batch, which are shuffled; `pos_weight` weighs the positive class."
     }
     accepts = (Accepted(""), Accepted("{pos_weight: [3], reduction: sum}"))
@@ -251,7 +139,7 @@ class BCEWithLogitsLoss(Loss):
 
     def check(self, output: TensorType, target: Target) -> None:
         if target.classes is None:
-            _expect_reals(self, output, target)
+            expect_reals(self, output, target)
         elif target.classes != 2:
             raise Cause(
                 f"the data has {target.classes} classes, and `BCEWithLogitsLoss` needs two",
@@ -275,6 +163,3 @@ class BCEWithLogitsLoss(Loss):
             return value
 
         return criterion
-
-
-losses: Final[Catalogue[Loss]] = Catalogue("loss", "builder.training.losses", Loss)

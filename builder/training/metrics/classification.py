@@ -1,50 +1,17 @@
-"""Metrics: figures of a network on whole parts of the data, computed from all predictions at once."""
+"""Metrics of classes."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
-from builder.component import Accepted, Catalogue, Component, Rejected
+from builder.component import Rejected
 from builder.dataset import Target
 from builder.errors import Cause
 from builder.shapes import TensorType
+from builder.training.metric import Better, Metric, Reads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-Better = Literal["higher", "lower"]
-Reads = Literal["classes", "reals"]
-
-
-class Metric(Component):
-    """A figure of outputs and targets. ``better`` says which way it grows."""
-
-    better: ClassVar[Better]
-    reads: ClassVar[Reads]
-    accepts = (Accepted(""),)
-
-    @final
-    def check(self, output: TensorType, target: Target) -> None:
-        """Raises ``Cause`` if it says nothing of such targets; without torch."""
-        name = type(self).__name__
-        if self.reads == "classes" and target.classes is None:
-            raise Cause(
-                f"the data's target is real numbers, and `{name}` needs classes", "Use `mae` or `rmse`."
-            )
-        if self.reads == "reals" and target.classes is not None:
-            raise Cause(f"the data's target is {target}, and `{name}` needs real numbers", "Use `accuracy`.")
-        self.check_width(output, target)
-
-    def check_width(self, output: TensorType, target: Target) -> None:
-        """Raises ``Cause`` if the output has too few values."""
-
-    @abstractmethod
-    def of(self, output: NDArray[Any], target: NDArray[Any]) -> float:
-        """The figure for outputs N×… (logits, or reals) and targets N (labels) or N×… (reals).
-
-        An output that is not finite is never right; a figure of reals that are not finite is NaN.
-        """
 
 
 def predicted(output: NDArray[Any]) -> NDArray[Any]:
@@ -158,70 +125,28 @@ class f1(Metric):
         return _ratio(2 * right, given + there)
 
 
-def _errors(output: NDArray[Any], target: NDArray[Any]) -> NDArray[Any]:
-    """Output minus target in float64, one row per example."""
-    import numpy as np
-
-    wide: NDArray[Any] = output.astype(np.float64) - target.reshape(output.shape)
-    return wide.reshape(len(output), -1)
-
-
 @final
-class mae(Metric):
-    """The mean of |output − target|. Source: sklearn.metrics.mean_absolute_error."""
+class perplexity(Metric):
+    """exp of the mean of −log softmax(output)[class]: between how many classes the network is left to choose.
 
-    better: ClassVar[Better] = "lower"
-    reads: ClassVar[Reads] = "reals"
-    rejects = (Rejected("{squared: true}", "`mae` has no field `squared`"),)
-
-    def of(self, output: NDArray[Any], target: NDArray[Any]) -> float:
-        return float(abs(_errors(output, target)).mean())
-
-
-@final
-class mse(Metric):
-    """The mean of (output − target)². Source: sklearn.metrics.mean_squared_error."""
-
-    better: ClassVar[Better] = "lower"
-    reads: ClassVar[Reads] = "reals"
-    rejects = (Rejected("{squared: true}", "`mse` has no field `squared`"),)
-
-    def of(self, output: NDArray[Any], target: NDArray[Any]) -> float:
-        return float((_errors(output, target) ** 2).mean())
-
-
-@final
-class rmse(Metric):
-    """√ of the mean of (output − target)², over all values of all examples together."""
-
-    better: ClassVar[Better] = "lower"
-    reads: ClassVar[Reads] = "reals"
-    rejects = (Rejected("{squared: true}", "`rmse` has no field `squared`"),)
-
-    def of(self, output: NDArray[Any], target: NDArray[Any]) -> float:
-        return float((_errors(output, target) ** 2).mean() ** 0.5)
-
-
-@final
-class r2(Metric):
-    """1 − Σ(output − target)²/Σ(target − mean)², the plain mean over target values; at most 1.
-
-    Source: sklearn.metrics.r2_score. A target value that never varies counts 1 if it is met exactly, else 0.
+    1 is certainty, the number of classes is knowing nothing; ∞ where an output is not finite. Source: Jelinek, Mercer, Bahl & Baker,
+    "Perplexity: a measure of the difficulty of speech recognition tasks" (1977).
     """
 
-    better: ClassVar[Better] = "higher"
-    reads: ClassVar[Reads] = "reals"
-    rejects = (Rejected("{adjusted: true}", "`r2` has no field `adjusted`"),)
+    better: ClassVar[Better] = "lower"
+    reads: ClassVar[Reads] = "classes"
+    rejects = (Rejected("{base: 2}", "`perplexity` has no field `base`"),)
+
+    def check_width(self, output: TensorType, target: Target) -> None:
+        if output.size < 2:
+            raise Cause(f"the output is {output}, and `perplexity` needs one value per class")
 
     def of(self, output: NDArray[Any], target: NDArray[Any]) -> float:
         import numpy as np
 
-        missed = (_errors(output, target) ** 2).sum(axis=0)
-        rows = target.reshape(len(target), -1).astype(np.float64)
-        spread = ((rows - rows.mean(axis=0)) ** 2).sum(axis=0)
-        share = np.divide(missed, spread, out=np.zeros_like(missed), where=spread > 0)
-        still = np.where(np.isfinite(missed), (missed > 0).astype(np.float64), np.nan)
-        return float((1 - np.where(spread > 0, share, still)).mean())
-
-
-metrics: Final[Catalogue[Metric]] = Catalogue("metric", "builder.training.metrics", Metric)
+        wide = output.astype(np.float64)
+        if not np.isfinite(wide).all():
+            return float("inf")
+        shifted = wide - wide.max(axis=1, keepdims=True)
+        lost = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(target)), target]
+        return float(np.exp(lost.mean()))

@@ -1,0 +1,90 @@
+"""Losses of real numbers: the output has the target's shape."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, final
+
+from builder.component import Accepted, Rejected
+from builder.dataset import Target
+from builder.fields import Positive
+from builder.shapes import TensorType
+from builder.training.loss import Criterion, Loss, Reduction, expect_reals
+
+if TYPE_CHECKING:
+    import torch
+
+
+@final
+class MSELoss(Loss):
+    """(output − target)², averaged over batch and axes. Source: torch.nn.MSELoss."""
+
+    accepts = (Accepted(""), Accepted("{reduction: sum}"))
+    rejects = (Rejected("{reduction: max}", 'expected `mean` or `sum`, found the text "max"'),)
+
+    reduction: Reduction = "mean"
+
+    def check(self, output: TensorType, target: Target) -> None:
+        expect_reals(self, output, target)
+
+    def build(self, device: torch.device | str = "cpu") -> Criterion:
+        from torch import nn
+
+        return nn.MSELoss(reduction=self.reduction)
+
+
+@final
+class L1Loss(Loss):
+    """|output − target|, averaged over batch and axes. Source: torch.nn.L1Loss."""
+
+    accepts = (Accepted(""), Accepted("{reduction: sum}"))
+    rejects = (Rejected("{reduce: true}", "`L1Loss` does not take `reduce` here"),)
+
+    reduction: Reduction = "mean"
+
+    def check(self, output: TensorType, target: Target) -> None:
+        expect_reals(self, output, target)
+
+    def build(self, device: torch.device | str = "cpu") -> Criterion:
+        from torch import nn
+
+        return nn.L1Loss(reduction=self.reduction)
+
+
+@final
+class SmoothL1Loss(Loss):
+    """d²/(2·beta) where d = |output − target| < beta, else d − beta/2. Source: torch.nn.SmoothL1Loss."""
+
+    main: ClassVar[str | None] = "beta"
+    accepts = (Accepted(""), Accepted("0.5"))
+    rejects = (Rejected("0", "expected a real number above 0, found 0"),)
+
+    reduction: Reduction = "mean"
+    beta: Positive = 1.0
+
+    def check(self, output: TensorType, target: Target) -> None:
+        expect_reals(self, output, target)
+
+    def build(self, device: torch.device | str = "cpu") -> Criterion:
+        from torch import nn
+
+        return nn.SmoothL1Loss(reduction=self.reduction, beta=self.beta)
+
+
+@final
+class HuberLoss(Loss):
+    """d²/2 where d = |output − target| < delta, else delta·(d − delta/2). Source: torch.nn.HuberLoss."""
+
+    main: ClassVar[str | None] = "delta"
+    accepts = (Accepted(""), Accepted("0.5"))
+    rejects = (Rejected("-1", "expected a real number above 0, found -1"),)
+
+    reduction: Reduction = "mean"
+    delta: Positive = 1.0
+
+    def check(self, output: TensorType, target: Target) -> None:
+        expect_reals(self, output, target)
+
+    def build(self, device: torch.device | str = "cpu") -> Criterion:
+        from torch import nn
+
+        return nn.HuberLoss(reduction=self.reduction, delta=self.delta)

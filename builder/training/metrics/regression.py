@@ -1,0 +1,77 @@
+"""Metrics of real numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, final
+
+from builder.component import Rejected
+from builder.training.metric import Better, Metric, Reads
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def _errors(output: NDArray[Any], target: NDArray[Any]) -> NDArray[Any]:
+    """Output minus target in float64, one row per example."""
+    import numpy as np
+
+    wide: NDArray[Any] = output.astype(np.float64) - target.reshape(output.shape)
+    return wide.reshape(len(output), -1)
+
+
+@final
+class mae(Metric):
+    """The mean of |output − target|. Source: sklearn.metrics.mean_absolute_error."""
+
+    better: ClassVar[Better] = "lower"
+    reads: ClassVar[Reads] = "reals"
+    rejects = (Rejected("{squared: true}", "`mae` has no field `squared`"),)
+
+    def of(self, output: NDArray[Any], target: NDArray[Any]) -> float:
+        return float(abs(_errors(output, target)).mean())
+
+
+@final
+class mse(Metric):
+    """The mean of (output − target)². Source: sklearn.metrics.mean_squared_error."""
+
+    better: ClassVar[Better] = "lower"
+    reads: ClassVar[Reads] = "reals"
+    rejects = (Rejected("{squared: true}", "`mse` has no field `squared`"),)
+
+    def of(self, output: NDArray[Any], target: NDArray[Any]) -> float:
+        return float((_errors(output, target) ** 2).mean())
+
+
+@final
+class rmse(Metric):
+    """√ of the mean of (output − target)², over all values of all examples together."""
+
+    better: ClassVar[Better] = "lower"
+    reads: ClassVar[Reads] = "reals"
+    rejects = (Rejected("{squared: true}", "`rmse` has no field `squared`"),)
+
+    def of(self, output: NDArray[Any], target: NDArray[Any]) -> float:
+        return float((_errors(output, target) ** 2).mean() ** 0.5)
+
+
+@final
+class r2(Metric):
+    """1 − Σ(output − target)²/Σ(target − mean)², the plain mean over target values; at most 1.
+
+    Source: sklearn.metrics.r2_score. A target value that never varies counts 1 if it is met exactly, else 0.
+    """
+
+    better: ClassVar[Better] = "higher"
+    reads: ClassVar[Reads] = "reals"
+    rejects = (Rejected("{adjusted: true}", "`r2` has no field `adjusted`"),)
+
+    def of(self, output: NDArray[Any], target: NDArray[Any]) -> float:
+        import numpy as np
+
+        missed = (_errors(output, target) ** 2).sum(axis=0)
+        rows = target.reshape(len(target), -1).astype(np.float64)
+        spread = ((rows - rows.mean(axis=0)) ** 2).sum(axis=0)
+        share = np.divide(missed, spread, out=np.zeros_like(missed), where=spread > 0)
+        still = np.where(np.isfinite(missed), (missed > 0).astype(np.float64), np.nan)
+        return float((1 - np.where(spread > 0, share, still)).mean())
