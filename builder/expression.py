@@ -7,16 +7,14 @@ closed list of nodes evaluates it. Nothing is ever executed.
 from __future__ import annotations
 
 import ast
-import keyword
 import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from builder.errors import Cause, did_you_mean
+from builder.tokens import MAX_DEPTH, MAX_LENGTH, Writing, guard, parseable, short
 
-MAX_LENGTH: Final = 2000
-MAX_DEPTH: Final = 64
 LARGEST: Final = 1 << 63
 
 Number = int | float
@@ -36,7 +34,12 @@ _FUNCTIONS: Final[dict[str, tuple[int, Callable[..., Number]]]] = {
     "log": (1, math.log),
 }
 _ALLOWED: Final = f"Allowed: numbers, names, `+ - * / **`, brackets, `{' '.join(_FUNCTIONS)}`."
-_LEADING_ZEROS = re.compile(r"(?<![\w.])0+(?=[0-9])")
+_WRITING: Final = Writing(
+    called="the arithmetic of a spec",
+    token=_TOKEN,
+    allowed=_ALLOWED,
+    example="As in `2 * width`.",
+)
 
 
 def evaluate(text: str, names: Names) -> object:
@@ -55,51 +58,14 @@ def evaluate(text: str, names: Names) -> object:
     if len(text) > MAX_LENGTH:
         raise Cause(f"expected at most {MAX_LENGTH:,} characters of arithmetic, found {len(text):,}")
     if not text.startswith("$("):
-        raise Cause(f"expected `$name` or `$(…)`, found `{_short(text)}`", "Arithmetic stands in `$(…)`.")
-    _check(text)
-    # Of the same width, so that columns stay: any white space as a space, and `010` is ten.
-    body = _LEADING_ZEROS.sub(lambda zeros: " " * len(zeros.group()), re.sub(r"\s", " ", text[1:]))
+        raise Cause(f"expected `$name` or `$(…)`, found `{short(text)}`", "Arithmetic stands in `$(…)`.")
+    guard(text, _WRITING, start=1, enclosed=True)
+    body = parseable(text[1:])
     try:
         tree = ast.parse(body, mode="eval").body
-    except (SyntaxError, RecursionError, MemoryError, ValueError):  # what the check above lets through
-        raise Cause(f"expected arithmetic, found `{_short(text)}`", _ALLOWED) from None
+    except (SyntaxError, RecursionError, MemoryError, ValueError):  # what the guard lets through
+        raise Cause(f"expected arithmetic, found `{short(text)}`", _ALLOWED) from None
     return _Walker(names, body).value(tree, 0)
-
-
-def _check(text: str) -> None:
-    """Holds ``$(…)`` to its words, signs and brackets, each where it may stand."""
-    opened: list[int] = []  # offsets of the brackets that are open
-    value_before = False  # whether a value stands before, so that a sign must follow
-    called = False  # whether what stands before is a name, so that `(` may follow
-    position, last = 1, 0
-    while position < len(text):
-        token = _TOKEN.match(text, position)
-        word = token.group() if token else re.match(r"\w+|.", text[position:], re.DOTALL)[0]  # type: ignore[index]
-        if token is None or keyword.iskeyword(word):
-            raise Cause(
-                f"`{_short(word)}` is not part of the arithmetic of a spec", _ALLOWED, offset=position
-            )
-        kind, opens = token.lastgroup, word == "("
-        if kind != "space":
-            if last and not opened:
-                raise Cause(f"expected the end after `)`, found `{_short(text[position:])}`", offset=position)
-            needs_value = kind in ("number", "name") or opens
-            if value_before and needs_value and not (opens and called):
-                raise Cause(f"expected a sign before `{_short(word)}`", "As in `2 * width`.", offset=position)
-            if not value_before and not needs_value and word not in ("+", "-"):
-                raise Cause(f"expected a value before `{word}`", offset=position)
-            if opens:
-                opened.append(position)
-                if len(opened) > MAX_DEPTH:
-                    raise Cause(f"expected at most {MAX_DEPTH} brackets inside each other", offset=position)
-            elif word == ")":
-                last = opened.pop()
-            value_before = kind in ("number", "name") or word == ")"
-            called = kind == "name"
-        position += len(word)
-    if opened:
-        hint = "Write `)` where it ends; in flow style a comma ends a value, unless it stands in quotes."
-        raise Cause("this `(` is not closed", hint, offset=opened[-1])
 
 
 def _lookup(name: str, names: Names, shown: str, offset: int) -> object:
@@ -132,7 +98,7 @@ class _Walker:
             case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
                 return self._call(node, name, [self.value(a, depth + 1) for a in arguments])
         raise Cause(
-            f"`{_short(self._text(node))}` is not part of the arithmetic of a spec",
+            f"`{short(self._text(node))}` is not part of the arithmetic of a spec",
             _ALLOWED,
             offset=self._offset(node),
         )
@@ -164,14 +130,14 @@ class _Walker:
             case ast.Pow():
                 return self._power(node, left, right)
         if right == 0:
-            raise Cause(f"`{_short(self._text(node))}` divides by zero", offset=self._offset(node))
+            raise Cause(f"`{short(self._text(node))}` divides by zero", offset=self._offset(node))
         if isinstance(left, int) and isinstance(right, int) and left % right == 0:
             return left // right
         return self._checked(left / right, node)
 
     def _power(self, node: ast.expr, base: Number, exponent: Number) -> Number:
         if base == 0 and exponent < 0:
-            raise Cause(f"`{_short(self._text(node))}` divides by zero", offset=self._offset(node))
+            raise Cause(f"`{short(self._text(node))}` divides by zero", offset=self._offset(node))
         if isinstance(base, int) and isinstance(exponent, int) and abs(base) > 1 and exponent > 63:
             return self._checked(math.inf, node)  # never worked out
         try:
@@ -179,7 +145,7 @@ class _Walker:
         except OverflowError:
             result = math.inf
         if isinstance(result, complex):
-            raise Cause(f"`{_short(self._text(node))}` is not a real number", offset=self._offset(node))
+            raise Cause(f"`{short(self._text(node))}` is not a real number", offset=self._offset(node))
         return self._checked(result, node)
 
     def _call(self, node: ast.expr, name: str, arguments: list[Number]) -> Number:
@@ -195,12 +161,12 @@ class _Walker:
             return self._checked(function(*arguments), node)
         except (ValueError, OverflowError):
             raise Cause(
-                f"`{_short(self._text(node))}` is not a finite real number", offset=self._offset(node)
+                f"`{short(self._text(node))}` is not a finite real number", offset=self._offset(node)
             ) from None
 
     def _checked(self, number: Number, node: ast.expr) -> Number:
         if not abs(number) <= LARGEST:  # nan compares as false
-            raise Cause(f"`{_short(self._text(node))}` is too large a number", offset=self._offset(node))
+            raise Cause(f"`{short(self._text(node))}` is too large a number", offset=self._offset(node))
         return number
 
     def _text(self, node: ast.expr) -> str:
@@ -214,8 +180,4 @@ class _Walker:
 def _shown(value: object) -> str:
     if value is None:
         return "nothing"
-    return str(value).lower() if isinstance(value, bool) else f"`{_short(str(value))}`"
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 60 else text[:57] + "…"
+    return str(value).lower() if isinstance(value, bool) else f"`{short(str(value))}`"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from builder.errors import Place
 
@@ -88,6 +88,15 @@ def join_path(path: str, key: str | int) -> str:
         name = key if len(key) <= LONGEST_KEY else key[: LONGEST_KEY - 1] + "…"
         longer = f"{path}.{name}" if path else name
     return longer if len(longer) <= LONGEST_PATH else "…" + longer[1 - LONGEST_PATH :]
+
+
+def written(node: Node) -> Any:
+    """A node as plain data, expressions left as text."""
+    if isinstance(node, Mapping):
+        return {key: written(value) for key, value in node.entries.items()}
+    if isinstance(node, Sequence):
+        return [written(item) for item in node.items]
+    return node.value
 
 
 def describe(value: object) -> str:

@@ -8,9 +8,9 @@ import yaml
 
 from builder.component import to_plain
 from builder.elaborate import Elaborated
+from builder.nodes import Mapping, Node, Scalar, Sequence, written
 from builder.scalars import resolve as value_of
 from builder.shapes import TensorType
-from builder.source import Mapping, Node, Scalar, Sequence
 from builder.spec import LANGUAGE_VERSION, Item, ModelSpec
 
 
@@ -25,18 +25,25 @@ def resolve(spec: ModelSpec, elaborated: Elaborated) -> dict[str, Any]:
     if constants is not None:
         normal["constants"] = written(constants)
     items = _Items(elaborated)
-    if spec.blocks:
+    blocks = [b for b in spec.blocks.values() if b.name in elaborated.blocks or b.name not in spec.imported]
+    if blocks:
         normal["blocks"] = {
             block.name: {
                 "parameters": {name: written(default) for name, default in block.parameters.items()},
                 "inputs": list(block.inputs),
                 "layers": items.all(block.layers),
             }
-            for block in spec.blocks.values()
+            for block in blocks
         }
         for block in normal["blocks"].values():
             if block["inputs"] == ["input"]:
                 del block["inputs"]
+    own = spec.written("cells")
+    cells = {name: cell.written for name, cell in elaborated.cells.items()}
+    if isinstance(own, Mapping):
+        cells = {str(name): written(cell) for name, cell in own.entries.items()} | cells
+    if cells:
+        normal["cells"] = cells
     normal["layers"] = items.all(spec.layers)
     if spec.outputs is not None:
         normal["outputs"] = [name for name, _ in spec.outputs]
@@ -74,15 +81,6 @@ def _quoted_where_needed(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _quoted_where_needed)
 
 
-def written(node: Node) -> Any:
-    """A node as plain data, expressions left as text."""
-    if isinstance(node, Mapping):
-        return {key: written(value) for key, value in node.entries.items()}
-    if isinstance(node, Sequence):
-        return [written(item) for item in node.items]
-    return node.value
-
-
 def _has_expression(node: Node) -> bool:
     if isinstance(node, Mapping):
         return any(_has_expression(value) for value in node.entries.values())
@@ -118,6 +116,8 @@ class _Items:
         if item.sources is not None:
             found = [name for name, _ in item.sources]
             out["from"] = found[0] if len(found) == 1 else found
+        if item.state_from is not None:
+            out["state_from"] = item.state_from[0]
         for key, node in (("init", item.init), ("freeze", item.freeze), ("repeat", item.repeat)):
             if node is not None:
                 out[key] = written(node)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from builder.cell_layer import CellLayer
 from builder.component import Catalogue, Choice, Choices, Component, section_of
 from builder.dataset import Data
 from builder.layer import layers
+from builder.library import shipped
 from builder.training.initializer import initializers
 from builder.training.section import Train
 
@@ -14,13 +16,21 @@ DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _NAME: Final = {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}
 _NAMES: Final = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
 _EXPRESSION: Final = {"type": "string", "pattern": r"^(\$[A-Za-z_]\w*|\$\(.*\)|\?\?\?)$"}
-_SIZES: Final = {"type": "array", "items": {"anyOf": [{"type": "integer", "minimum": 1}, _EXPRESSION]}}
+_HOLE: Final = {"const": "???"}
+_FREE: Final = {"type": "string", "pattern": "^[A-MO-Z][0-9]*$|^N[0-9]+$"}
+_SIZES: Final = {
+    "type": "array",
+    "items": {"anyOf": [{"type": "integer", "minimum": 1}, _FREE, _EXPRESSION]},
+}
 _TENSOR: Final = {
     "anyOf": [
         _SIZES,
         {
             "type": "object",
-            "properties": {"shape": _SIZES, "vocabulary": {"type": "integer", "minimum": 1}},
+            "properties": {
+                "shape": _SIZES,
+                "vocabulary": {"anyOf": [{"type": "integer", "minimum": 1}, _EXPRESSION]},
+            },
             "required": ["shape"],
             "additionalProperties": False,
         },
@@ -37,7 +47,10 @@ def schema() -> dict[str, Any]:
         "properties": {
             "gradspec": {"const": 1, "description": "The language version."},
             "name": {"type": "string"},
-            "input": {**_TENSOR, "description": "Shape without the batch axis: [C, H, W]."},
+            "input": {
+                **_TENSOR,
+                "description": "Shape without the batch axis: [C, H, W]; a capital is a free length: [T, 28].",
+            },
             "inputs": {"type": "object", "additionalProperties": _TENSOR},
             "constants": {"type": "object", "propertyNames": _NAME},
             "blocks": {
@@ -45,6 +58,12 @@ def schema() -> dict[str, Any]:
                 "propertyNames": _NAME,
                 "additionalProperties": {"$ref": "#/$defs/block"},
             },
+            "cells": {
+                "type": "object",
+                "propertyNames": _NAME,
+                "additionalProperties": {"anyOf": [{"$ref": "#/$defs/cell"}, _HOLE]},
+            },
+            "library": {**_NAMES, "description": "Files of the same folder or below, with blocks and cells."},
             "layers": {"$ref": "#/$defs/layers"},
             "outputs": _NAMES,
             "expect": {"type": "object"},
@@ -68,8 +87,36 @@ def schema() -> dict[str, Any]:
                 "required": ["layers"],
                 "additionalProperties": False,
             },
+            "cell": _cell(),
+            "cell_layer": _fields(CellLayer),
             "item": _item(),
         },
+    }
+
+
+def _cell() -> dict[str, Any]:
+    equations = {
+        "type": "object",
+        "propertyNames": {"anyOf": [_NAME, _HOLE]},
+        "additionalProperties": {"type": ["string", "number"], "description": "As in `W @ x + b`."},
+    }
+    return {
+        "type": "object",
+        "description": "A recurrent cell: equations over one step of time.",
+        "properties": {
+            "states": {"anyOf": [{"type": "array", "items": {"type": "string"}, "minItems": 1}, _HOLE]},
+            "parameters": {
+                "type": "object",
+                "propertyNames": _NAME,
+                "additionalProperties": {"enum": ["vector", "scalar", "???"]},
+            },
+            "gates": {"anyOf": [equations, _HOLE]},
+            "update": {"anyOf": [equations, _HOLE]},
+            "init": {"type": "object", "additionalProperties": _one_of(initializers)},
+            "initial": {"enum": ["zeros", "learned", "???"]},
+        },
+        "required": ["states", "update"],
+        "additionalProperties": False,
     }
 
 
@@ -78,16 +125,18 @@ def _item() -> dict[str, Any]:
         "name": _NAME,
         "from": _NAMES,
         "init": {"type": "object", "additionalProperties": _one_of(initializers)},
+        "state_from": {"type": "string"},
         "freeze": {"anyOf": [{"type": "boolean"}, _EXPRESSION]},
         "repeat": {"anyOf": [{"type": "integer", "minimum": 1}, _EXPRESSION]},
         "share": {"type": "string"},
         "layers": {"$ref": "#/$defs/layers"},
     }
     types = {name: _fields(layers[name]) for name in layers}
-    # A block of the user's own is a layer type too: any other capitalised key may be one.
+    types |= {name: {"$ref": "#/$defs/cell_layer"} for name in shipped() if name not in types}
+    # A block or cell of the user's own is a layer type too: any other capitalised key may be one.
     return {
         "anyOf": [
-            {"type": "string", "examples": list(layers)},
+            {"type": "string", "examples": list(types)},
             {"type": "object", "properties": {**beside, **types}, "patternProperties": {"^[A-Z]": {}},
              "additionalProperties": False},
         ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from builder.dataset import Data
 from builder.errors import Place, SpecError
@@ -12,6 +12,10 @@ from builder.graph import Graph
 from builder.shapes import TensorType
 from builder.source import Document, Mapping, Node
 from builder.training.section import Train
+
+if TYPE_CHECKING:  # a spec without cells does not pay for them
+    from builder.cell import Cell
+    from builder.library import Library
 
 LANGUAGE_VERSION: Final = 1
 
@@ -32,6 +36,7 @@ class Item:
     sources: tuple[tuple[str, Place], ...] | None = None
     init: Node | None = None
     freeze: Node | None = None
+    state_from: tuple[str, Place] | None = None
     repeat: Node | None = None
     share: tuple[str, Place] | None = None
     layers: tuple[Item, ...] | None = None
@@ -63,6 +68,8 @@ class ModelSpec:
     """A spec that was read. ``graph`` is worked out; ``holes`` are the places a starter left to be filled.
 
     A spec with holes is a spec, but cannot be built. ``folder`` is what its paths are relative to.
+    ``blocks`` and ``cells`` are its own and those of its libraries, whose names are ``imported``;
+    ``open_cells`` are the names of cells that are wrong or have holes, of which nothing more is known.
     """
 
     file: str
@@ -73,6 +80,10 @@ class ModelSpec:
     constants: dict[str, object]
     constants_used: set[str] = field(repr=False)
     blocks: dict[str, Block] = field(repr=False)
+    cells: dict[str, Cell] = field(repr=False)
+    open_cells: frozenset[str] = field(repr=False)
+    imported: frozenset[str] = field(repr=False)
+    library: Library | None = field(repr=False)
     layers: tuple[Item, ...] = field(repr=False)
     outputs: tuple[tuple[str, Place], ...] | None = field(repr=False)
     expect: Mapping | None = field(repr=False)
@@ -87,8 +98,8 @@ class ModelSpec:
 
     @property
     def holes(self) -> tuple[Place, ...]:
-        """The places of every ``???``."""
-        return self.document.holes
+        """The places of every ``???``, those in libraries last."""
+        return (*self.document.holes, *(self.library.holes if self.library is not None else ()))
 
     def written(self, key: str) -> Node | None:
         """What stands at a key of the document, as it is written; none if nothing does."""

@@ -6,7 +6,7 @@ Shapes and wiring follow in ``builder.elaborate``. The language is described in 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from builder.dataset import Data
 from builder.errors import LONGEST_NAME, Cause, Place, Report, did_you_mean, nearest
@@ -18,13 +18,18 @@ from builder.source import Document, Mapping, Node, Scalar, Sequence, describe
 from builder.spec import LANGUAGE_VERSION, Block, Item, ModelSpec
 from builder.training.section import Train
 
+if TYPE_CHECKING:  # a spec without cells does not pay for them
+    from builder.cell import Cell
+    from builder.library import Library
+
 KEYS: Final = (
-    "gradspec", "name", "input", "inputs", "constants", "blocks", "layers", "outputs", "expect", "init",
-    "data", "train",
+    "gradspec", "name", "library", "input", "inputs", "constants", "blocks", "cells", "layers", "outputs",
+    "expect", "init", "data", "train",
 )  # fmt: skip
-KEYS_LATER: Final = frozenset({"library", "cells", "networks", "adversarial", "attacks", "weights", "output"})
-ITEM_KEYS: Final = ("name", "from", "init", "freeze", "repeat", "share", "layers")
-ITEM_KEYS_LATER: Final = frozenset({"norm", "state_from", "constraint"})
+KEYS_LATER: Final = frozenset({"networks", "adversarial", "attacks", "weights", "output"})
+SAID_BY_DATA: Final = ("vocabulary", "classes")
+ITEM_KEYS: Final = ("name", "from", "state_from", "init", "freeze", "repeat", "share", "layers")
+ITEM_KEYS_LATER: Final = frozenset({"norm", "constraint"})
 BLOCK_KEYS: Final = ("parameters", "inputs", "layers")
 
 
@@ -67,10 +72,18 @@ class _Writer:
         self._version()
         self._constants()
         reader = Reader(self.report, self.constants, self.used)
+        data, train = self.root.get("data"), self.root.get("train")
+        source = reader.component(Data, data, data.place) if data is not None else None
+        self._said_by_data(source)
         blocks = self._blocks()
+        cells = self._cells(blocks)
+        own = blocks.keys() | cells.keys()
+        library = self._library()
+        if library is not None:
+            blocks = {name: block for name, block in library.blocks.items() if name not in own} | blocks
+            cells = {name: cell for name, cell in library.cells.items() if name not in own} | cells
         layers = self._layers(self.root.get("layers"), self.root.place, "a spec")
         inputs = InputReader(self.root, KEYS, reader, self.report).read()
-        data, train = self.root.get("data"), self.root.get("train")
         spec = ModelSpec(
             file=self.document.file,
             folder=self.folder,
@@ -80,11 +93,15 @@ class _Writer:
             constants=self.constants,
             constants_used=self.used,
             blocks=blocks,
+            cells={name: cell for name, cell in cells.items() if cell is not None},
+            open_cells=frozenset(name for name, cell in cells.items() if cell is None),
+            imported=frozenset((blocks.keys() | cells.keys()) - own),
+            library=library,
             layers=layers,
             outputs=self._outputs(),
             expect=self._mapping("expect"),
             init=self._mapping("init"),
-            data=reader.component(Data, data, data.place) if data is not None else None,
+            data=source,
             data_node=data,
             train=reader.component(Train, train, train.place) if train is not None else None,
             train_node=train,
@@ -132,6 +149,21 @@ class _Writer:
             except Unknown:
                 pass
 
+    def _said_by_data(self, data: Data | None) -> None:
+        """Adds ``$vocabulary`` and ``$classes``, as the data has them, if the spec may mean them."""
+        wanted = [name for name in SAID_BY_DATA if name in self.document.text and name not in self.constants]
+        if not wanted or self.root.get("data") is None:
+            return
+        try:
+            info = data.describe(self.folder) if data is not None else None
+        except Cause:  # reported where the data is held against the network
+            info = None
+        for name in wanted:
+            found = None if info is None else (info.input.vocabulary, info.target.classes)[name == "classes"]
+            if info is None or found is not None:
+                self.constants[name] = Unresolved() if found is None else found
+                self.used.add(name)
+
     def _blocks(self) -> dict[str, Block]:
         node = self._mapping("blocks")
         blocks: dict[str, Block] = {}
@@ -153,6 +185,31 @@ class _Writer:
                 self._layers(value.get("layers"), place, f"the block `{key}`"),
             )
         return blocks
+
+    def _cells(self, blocks: dict[str, Block]) -> dict[str, Cell | None]:
+        node = self.root.get("cells")
+        if node is None:
+            return {}
+        from builder.cell_reader import read_cells
+
+        cells = read_cells(node, self.report)
+        for name in cells.keys() & blocks.keys():
+            assert isinstance(node, Mapping)
+            self.report.error(node.keys[name], f"`{name}` is a block already", "Give the cell another name.")
+            del cells[name]
+        return cells
+
+    def _library(self) -> Library | None:
+        node = self.root.get("library")
+        if node is None:
+            return None
+        from builder.library import read_libraries
+
+        return read_libraries(node, self.folder, self._library_blocks, self.report)
+
+    def _library_blocks(self, document: Document, folder: Path) -> dict[str, Block]:
+        assert isinstance(document.root, Mapping)
+        return _Writer(document, folder, document.root, self.report)._blocks()
 
     def _parameters(self, block: Mapping) -> dict[str, Node]:
         node = block.get("parameters")
@@ -239,6 +296,9 @@ class _Writer:
             return Item(node.place, unknown=True)
         name, inner, sources = node.get("name"), node.get("layers"), node.get("from")
         share = self._word(node.entries["share"], "a layer's name") if "share" in node.entries else None
+        state = (
+            self._word(node.entries["state_from"], "a layer's name") if "state_from" in node.entries else None
+        )
         spoken = self._word(name, "a name") if name is not None else None
         if spoken is not None:
             checked_name(*spoken, self.report)
@@ -255,10 +315,12 @@ class _Writer:
             else None,
             init=node.get("init"),
             freeze=node.get("freeze"),
+            state_from=state,
             repeat=node.get("repeat"),
             share=share,
             layers=self._layers(inner, node.place, "a group") if inner is not None else None,
             unknown=("share" in node.entries and share is None)
+            or ("state_from" in node.entries and state is None)
             or (sources is not None and has_hole(sources)),
         )
 

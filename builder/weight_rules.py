@@ -1,6 +1,7 @@
 """``init`` and ``freeze``: which parameters they speak of, and what wins.
 
-A rule on an item beats one on the block around it, which beats one at the top of the network for a type.
+A rule on an item beats one on the block around it, which beats one at the top of the network for a type,
+which beats what a cell says of itself.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from builder.source import Mapping, describe
 from builder.training.initializer import Initializer, initializers
 
 if TYPE_CHECKING:
+    from builder.cell import Cell
     from builder.spec import Item
 
 
@@ -31,7 +33,7 @@ class _Rule:
     of_type: bool
     label: str
     matched: bool = False
-    seen: set[str] = field(default_factory=set)
+    seen: dict[str, None] = field(default_factory=dict)
 
     def speaks_of(self, layer: GraphLayer, parameter: str) -> bool:
         if self.of_type:
@@ -43,7 +45,7 @@ class _Rule:
             if not full.startswith(f"{self.owner}."):
                 return False
             path = full[len(self.owner) + 1 :]
-        self.seen.add(path)
+        self.seen[path] = None
         return not self.key or path == self.key or path.endswith(f".{self.key}")
 
 
@@ -52,6 +54,7 @@ class WeightRules:
 
     def __init__(self, report: Report) -> None:
         self.report = report
+        self._cells: list[_Rule] = []  # what cells say of themselves: every other rule beats it
         self._init: list[_Rule] = []
         self._freeze: list[_Rule] = []
 
@@ -69,6 +72,14 @@ class WeightRules:
             made = reader.choice(initializers, value)
             if made is not None:
                 self._init.append(_Rule(kind, parameter, node.keys[key], made, True, kind))
+
+    def for_cell(self, full: str, cell: Cell, reader: Reader) -> None:
+        """A cell's own ``init``, for the layer called ``full``; its keys are known to be right."""
+        for key, value in cell.init.entries.items() if cell.init is not None else ():
+            assert cell.init is not None
+            made = reader.choice(initializers, value)
+            if made is not None:
+                self._cells.append(_Rule(full, str(key), cell.init.keys[key], made, False, cell.name))
 
     def for_item(self, full: str, label: str, item: Item, reader: Reader) -> None:
         """An item's ``init`` and ``freeze``, for the layer or block called ``full``."""
@@ -95,7 +106,7 @@ class WeightRules:
 
     def apply(self, layers: Sequence[GraphLayer]) -> tuple[GraphLayer, ...]:
         """The layers with their initialisers and whether they are frozen; later rules win."""
-        init, freeze = _by_owner(self._init), _by_owner(self._freeze)
+        init, freeze = _by_owner([*self._cells, *self._init]), _by_owner(self._freeze)
         return tuple(self._ruled(layer, _of(init, layer), _of(freeze, layer)) for layer in layers)
 
     def _ruled(self, layer: GraphLayer, init: list[_Rule], freeze: list[_Rule]) -> GraphLayer:
