@@ -6,13 +6,13 @@ Every error of the file is collected; what follows an unknown shape is silent.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from builder.blocks import Watching, block_names
-from builder.errors import Cause, Place, Report, did_you_mean
+from builder.errors import Place, Report, did_you_mean
 from builder.graph import Graph
-from builder.keys import is_hole
 from builder.layer import Layer, layers
+from builder.layer_types import LayerTypes
 from builder.making import Copy, LayerMaker, value_of
 from builder.names import snake_case
 from builder.reader import Reader, Unknown
@@ -21,6 +21,9 @@ from builder.shapes import DEFAULT_LIMIT_BYTES
 from builder.source import Mapping, describe
 from builder.spec import Block, Item, ModelSpec
 from builder.weight_rules import WeightRules
+
+if TYPE_CHECKING:
+    from builder.cell import Cell
 
 MAX_ITEMS: Final = 10_000
 
@@ -40,10 +43,12 @@ class _TooMany(Exception):
 
 @dataclass(frozen=True)
 class Elaborated:
-    """A graph, and the copies that each item became (keyed by the item's identity)."""
+    """A graph, the copies that each item became (keyed by the item's identity), and the blocks and cells used."""
 
     graph: Graph
     uses: dict[int, list[Use]]
+    blocks: frozenset[str]
+    cells: dict[str, Cell]
 
 
 def elaborate(spec: ModelSpec, report: Report, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> Elaborated:
@@ -63,6 +68,7 @@ class _Elaborator:
         self.expanded = 0
         self.stack: list[str] = []
         self.blocks_used: set[str] = set()
+        self.types = LayerTypes(spec, report)
         self.names_read: dict[str, set[str]] = {}
 
     def run(self) -> Elaborated:
@@ -102,7 +108,8 @@ class _Elaborator:
             complete and bool(outputs),
         )
         self.rules.report_unmatched(complete)
-        return Elaborated(graph, self.uses)
+        cells = {name: layer.cell for name, layer in self.types.cells.items()}
+        return Elaborated(graph, self.uses, frozenset(self.blocks_used), cells)
 
     def _finish(self, scope: Scope) -> None:
         spec = self.spec
@@ -110,9 +117,15 @@ class _Elaborator:
             return  # what will stand there may use anything
         if not self.report.errors:
             scope.report_unread()
+        for name, cell in spec.cells.items():
+            if name not in self.types.cells and name not in spec.imported and not scope.uncertain:
+                self.report.error(cell.place, f"the cell `{name}` is never used", "Use it, or remove it.")
         for name, block in spec.blocks.items():
-            if name not in self.blocks_used and not scope.uncertain:
-                self.report.error(block.place, f"the block `{name}` is never used", "Use it, or remove it.")
+            if name not in self.blocks_used:
+                if name not in spec.imported and not scope.uncertain:
+                    self.report.error(
+                        block.place, f"the block `{name}` is never used", "Use it, or remove it."
+                    )
             elif name in self.names_read and not self.report.errors:
                 for parameter in block.parameters.keys() - self.names_read[name]:
                     self.report.error(
@@ -202,6 +215,7 @@ class _Elaborator:
         for key, node in (("init", item.init), ("freeze", item.freeze)):
             if node is not None:
                 self.report.error(node.place, f"a group takes no `{key}`", "Say it of each layer in it.")
+        _refuse_state(item, "a group", self.report)
         if item.sources is not None and first:
             (scope.last,) = scope.arrivals(item, item.sources[:1], suffix)
             if len(item.sources) > 1:
@@ -236,7 +250,7 @@ class _Elaborator:
         source = scope.made[found]
         again = Item(
             place=item.place, kind=source.kind, kind_place=item.kind_place, fields=source.fields,
-            name=item.name, name_place=item.name_place, sources=item.sources,
+            name=item.name, name_place=item.name_place, sources=item.sources, state_from=item.state_from,
         )  # fmt: skip
         origin = scope.prefix + found
         self._layer_or_block(scope, again, suffix, first, shared_path(shared, scope, origin), written=item)
@@ -253,7 +267,7 @@ class _Elaborator:
         """One copy of a layer or block. ``written`` is the item that shares, if this is a `share`."""
         assert item.kind is not None
         block = self.spec.blocks.get(item.kind)
-        cls = self._class(item) if block is None else None
+        cls = self.types.of(item) if block is None else None
         snake = cls.snake if cls is not None else snake_case(item.kind)
         scope.counters[snake] += 1
         scope.uncertain = scope.uncertain or item.open_name
@@ -287,6 +301,9 @@ class _Elaborator:
     def _layer(self, copy: Copy, cls: type[Layer]) -> Value:
         made = self.maker.make(copy, cls)
         if made is not None:
+            if (found := self.types.cells.get(cls.__name__)) is not None:
+                reader = Reader(self.report, self.spec.constants, self.spec.constants_used)
+                self.rules.for_cell(copy.full, found.cell, reader)
             self.rules.for_item(copy.full, cls.__name__, copy.item, copy.reader(self.report))
             self._note(copy, Use(copy.name, made.layer, made.sizes))
         return value_of(made)
@@ -294,25 +311,12 @@ class _Elaborator:
     def _note(self, copy: Copy, use: Use) -> None:
         self.uses.setdefault(id(copy.written), []).append(use)
 
-    def _class(self, item: Item) -> type[Layer] | None:
-        assert item.kind is not None
-        try:
-            return layers.get(item.kind)
-        except Cause as cause:
-            if is_hole(self.spec.written("blocks")):
-                return None
-            hint = did_you_mean(item.kind, [*self.spec.blocks, *layers]) or cause.hint
-            hint = hint or "`gradspec layers` lists them all."
-            if item.kind in layers.later:
-                hint = None
-            self.report.error(item.kind_place or item.place, cause.problem, hint)
-            return None
-
     def _reader(self, scope: Scope) -> Reader:
         return Reader(self.report, scope.names, scope.used)
 
     def _block(self, copy: Copy, block: Block) -> Value:
         self.blocks_used.add(block.name)
+        _refuse_state(copy.item, f"the block `{block.name}`", self.report)
         self._note(copy, Use(copy.name, None, {}))
         if block.name in layers:
             self.report.advise(block.place, f"the block `{block.name}` hides the layer type of that name")
@@ -350,6 +354,12 @@ class _Elaborator:
         self.stack.pop()
         copy.scope.uncertain = copy.scope.uncertain or inner.last is UNKNOWN
         return inner.last or UNKNOWN
+
+
+def _refuse_state(item: Item, owner: str, report: Report) -> None:
+    """Only a layer has a state to begin with."""
+    if item.state_from is not None:
+        report.error(item.state_from[1], f"{owner} takes no `state_from`", "Say it of the layer in it.")
 
 
 def _input_places(spec: ModelSpec) -> dict[str, Place]:

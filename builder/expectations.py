@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from builder.errors import Cause, Place, Report, did_you_mean
 from builder.graph import Graph
 from builder.reader import Reader, Unknown, place_within
+from builder.recurrent import RecurrentLayer
+from builder.shapes import SYMBOL, TensorType
 from builder.source import Mapping, Node, describe
 from builder.spec import ModelSpec
 
@@ -44,7 +47,7 @@ def _count(key: str, expected: object, node: Node, graph: Graph, report: Report)
 
 
 def _output(key: str, expected: object, node: Node, keys: Mapping, graph: Graph, report: Report) -> None:
-    if not isinstance(expected, list) or any(isinstance(n, bool) or not isinstance(n, int) for n in expected):
+    if not isinstance(expected, list) or not all(map(_is_size, expected)):
         report.error(node.place, f"expected a shape without the batch axis, found {describe(expected)}")
         return
     name = graph.outputs.get(key, key)
@@ -63,7 +66,12 @@ def _output(key: str, expected: object, node: Node, keys: Mapping, graph: Graph,
             report.error(keys.keys[key], f"`expect` names no layer: `{key}`", did_you_mean(key, known))
         return
     if list(found.shape) != expected:
-        report.error(node.place, f"`{key}` is expected to give {expected}, and it gives {list(found.shape)}")
+        wanted, given = (f"[{', '.join(map(str, shape))}]" for shape in (expected, found.shape))
+        report.error(node.place, f"`{key}` is expected to give {wanted}, and it gives {given}")
+
+
+def _is_size(value: object) -> bool:
+    return type(value) is int or (isinstance(value, str) and SYMBOL.match(value) is not None)
 
 
 def check_data(spec: ModelSpec, graph: Graph, report: Report) -> None:
@@ -78,19 +86,46 @@ def check_data(spec: ModelSpec, graph: Graph, report: Report) -> None:
     if not _one_each(spec, graph, report):
         return
     ((name, wanted),) = spec.inputs.items()
-    if wanted != described.input:
+    if not wanted.takes(described.input):
+        ours, theirs = (f"[{', '.join(map(str, one.shape))}]" for one in (wanted, described.input))
         report.error(
             _input_place(spec),
-            f"`{name}` is {list(wanted.shape)}, and the data gives {list(described.input.shape)}",
-            "Change `input`, or `preprocess` the data (`Resize: [28, 28]`).",
+            f"`{name}` is {ours}, and the data gives {theirs}",
+            "The sequences are of unequal lengths: write `T` where the length stands."
+            if described.input.free
+            else "Change `input`, or `preprocess` the data (`Resize: [28, 28]`).",
         )
         return
     if spec.train is None or spec.train_node is None or not graph.output_types:
         return
     (output,) = graph.output_types.values()
     validation = spec.data.splits(described).validation > 0
-    for misfit in spec.train.misfits(output, described.target, validation=validation):
+    for misfit in (
+        *spec.train.misfits(output, described.target, validation=validation, arrives=wanted),
+        *(_truncation(graph, wanted) if spec.train.truncate is not None else ()),
+    ):
         report.error(place_within(spec.train_node, misfit.field), misfit.problem, misfit.hint)
+
+
+def _truncation(graph: Graph, arrives: TensorType) -> Iterator[Cause]:
+    """What a network has that cannot be trained piece by piece: each piece sees what came before it only."""
+    if not arrives.free:
+        problem = f"`truncate` cuts sequences into pieces, and the input is {arrives}: always so long"
+        yield Cause(problem, "Give time a free axis: `input: [T, …]`.", field="truncate")
+    for use in graph.layers:
+        looks: str | None = None
+        if not isinstance(use.layer, RecurrentLayer):
+            looks = "looks at all steps of a sequence at once" if use.layer.masks else None
+        elif use.layer.bidirectional:
+            looks = "is bidirectional: it reads from a sequence's end"
+        elif use.starts_from:
+            looks = f"begins with the states of `{use.starts_from}`, in every piece"
+        if looks:
+            yield Cause(
+                f"`truncate` cuts sequences into pieces, and `{use.name}` {looks}",
+                "Leave `truncate` out.",
+                field="truncate",
+            )
 
 
 def _one_each(spec: ModelSpec, graph: Graph, report: Report) -> bool:

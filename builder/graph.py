@@ -7,7 +7,7 @@ from functools import cached_property
 
 from builder.errors import Place
 from builder.layer import Layer
-from builder.shapes import BYTES_PER_VALUE, Shape, TensorType, count
+from builder.shapes import BYTES_PER_VALUE, Shape, Size, TensorType, count
 from builder.training.initializer import Initializer
 
 
@@ -18,7 +18,9 @@ class GraphLayer:
     ``inputs`` names the values it reads (graph inputs or layers), in order. ``parameter_shapes`` and
     ``buffer_shapes`` are keyed as in the layer's own ``state_dict()``, and empty where ``shared_with`` names
     the layer whose weights it uses; ``multiply_adds`` count one example. ``init`` holds the initialisers of
-    single parameters, and ``freeze`` says that none is trained.
+    single parameters, and ``freeze`` says that none is trained. ``ports`` are the final states that others
+    may read (as ``encoder.h``), ``starts_from`` the layer whose final states it begins with, and ``over`` the
+    free axis whose lengths it obeys.
     """
 
     name: str
@@ -35,9 +37,12 @@ class GraphLayer:
     shared_with: str | None = None
     freeze: bool = False
     init: dict[str, Initializer] = field(default_factory=dict)
+    ports: dict[str, TensorType] = field(default_factory=dict)
+    starts_from: str | None = None
+    over: str | None = None
 
     @property
-    def output(self) -> Shape:
+    def output(self) -> tuple[Size, ...]:
         """The shape that leaves, without the batch axis."""
         return self.output_type.shape
 
@@ -51,9 +56,9 @@ class GraphLayer:
 class Graph:
     """A network, worked out: ``layers`` in the order of their running.
 
-    ``outputs`` maps each output's name to the layer (or input) it comes from. ``aliases`` maps names a user
-    may say (a block's, a group's) to the layer that makes their value. ``complete`` is false where holes
-    left something unknown.
+    ``outputs`` maps each output's name to the layer (or input) it comes from, or to a port (``encoder.h``).
+    ``aliases`` maps names a user may say (a block's, a group's) to the layer that makes their value.
+    ``complete`` is false where holes left something unknown. Where an axis is free, figures are per step.
     """
 
     name: str
@@ -69,14 +74,28 @@ class Graph:
         return {layer.name: layer for layer in self.layers}
 
     def type_of(self, name: str) -> TensorType:
-        """The type of the value called ``name``: an input, a layer or an alias. Raises ``KeyError``."""
+        """The type of the value called ``name``: an input, layer, port or alias. Raises ``KeyError``."""
         name = self.aliases.get(name, name)
-        return self.inputs[name] if name in self.inputs else self.by_name[name].output_type
+        if name in self.inputs:
+            return self.inputs[name]
+        if name in self.by_name:
+            return self.by_name[name].output_type
+        layer, _, port = name.rpartition(".")
+        return self.by_name[self.aliases.get(layer, layer)].ports[port]
 
     @property
     def output_types(self) -> dict[str, TensorType]:
         """The type of every output, under its name."""
         return {name: self.type_of(layer) for name, layer in self.outputs.items()}
+
+    @property
+    def lengths(self) -> dict[str, str]:
+        """Each free axis, and the input whose ``<input>_lengths`` tells how long each example is along it."""
+        found: dict[str, str] = {}
+        for name, kind in self.inputs.items():
+            for free in kind.free:
+                found.setdefault(free, name)
+        return found
 
     @property
     def parameters(self) -> int:

@@ -1,12 +1,19 @@
-"""The inputs of a network: shapes without the batch axis, of reals or of tokens."""
+"""The inputs of a network: shapes without the batch axis, of reals or of tokens.
+
+A capital letter, perhaps with digits (``T``, ``S2``), stands for an axis of free length.
+"""
 
 from __future__ import annotations
+
+from typing import Final
 
 from builder.errors import Report
 from builder.keys import checked_name, is_hole, misspelt, read_keys
 from builder.nodes import Mapping, Node, Scalar, Sequence, describe
 from builder.reader import Reader, Unknown
-from builder.shapes import TensorType
+from builder.shapes import SYMBOL, Size, TensorType
+
+LENGTHS: Final = "_lengths"  # after an input's name: how long each of its examples is
 
 
 class InputReader:
@@ -48,6 +55,14 @@ class InputReader:
             found = self._tensor(node)
             if found:
                 inputs[str(key)] = found
+        for key in several.entries:
+            owner = inputs.get(str(key).removesuffix(LENGTHS))
+            if str(key).endswith(LENGTHS) and owner is not None and owner.free:
+                self.report.error(
+                    several.keys[key],
+                    f"`{key}` is what the lengths of the input `{str(key).removesuffix(LENGTHS)}` are called",
+                    "Give this input another name.",
+                )
         return inputs
 
     def _tensor(self, node: Node) -> TensorType | None:
@@ -68,7 +83,7 @@ class InputReader:
         sizes = self._shape(shape)
         return TensorType(sizes, vocabulary) if sizes is not None else None
 
-    def _shape(self, node: Node) -> tuple[int, ...] | None:
+    def _shape(self, node: Node) -> tuple[Size, ...] | None:
         if is_hole(node):
             return None
         if not isinstance(node, Sequence) or not node.items:
@@ -86,17 +101,37 @@ class InputReader:
             self.report.error(node.place, f"an input of {len(node.items)} axes is too many", "8 are allowed.")
             return None
         sizes = [self._size(item) for item in node.items]
+        free = [item for item, size in zip(node.items, sizes, strict=True) if isinstance(size, str)]
+        if len(free) > 1:
+            self.report.error(
+                free[1].place,
+                f"an input has one axis of free length, found {len(free)}",
+                "Write the size of the others.",
+            )
+            return None
         return (
             None if any(size is None for size in sizes) else tuple(size for size in sizes if size is not None)
         )
 
-    def _size(self, node: Node) -> int | None:
-        if isinstance(node, Scalar) and isinstance(node.value, str) and node.value.isidentifier():
+    def _size(self, node: Node) -> Size | None:
+        if not (isinstance(node, Scalar) and isinstance(node.value, str) and node.value.isidentifier()):
+            return self._whole(node)
+        symbol = node.value
+        if symbol == "N":
             self.report.error(
-                node.place, f"an axis of free length (`{node.value}`) is not available yet", "Write its size."
+                node.place,
+                "`N` is the batch axis, which is implied",
+                "Leave it out; an axis of free length has another letter, as in `[T, 28]`.",
             )
-            return None
-        return self._whole(node)
+        elif not SYMBOL.match(symbol):
+            self.report.error(
+                node.place,
+                f"`{symbol}` is no size: an axis of free length is one capital letter, as in `[T, 28]`",
+                f"Write `{symbol[0].upper()}`." if symbol[0].upper() not in "N_" else None,
+            )
+        else:
+            return symbol
+        return None
 
     def _whole(self, node: Node) -> int | None:
         try:

@@ -21,12 +21,14 @@ class Layer(Component):
     """A layer type of ``torch.nn`` (or one of our own, for wiring).
 
     ``snake`` is the type's name in snake case, ``torch.nn.functional``'s where there is one. ``merges`` says
-    that it takes several inputs of one meaning, in any number.
+    that it takes several inputs of one meaning, in any number; ``masks`` that it works along an axis which
+    may be free, and that its module is then called with the examples' lengths too (int64, N; or none).
     """
 
     refused: ClassVar[dict[str, str]] = REFUSED
     snake: ClassVar[str]
     merges: ClassVar[bool] = False
+    masks: ClassVar[bool] = False
 
     @final
     def infer(self, *arrives: TensorType) -> Inferred:
@@ -67,10 +69,9 @@ class Layer(Component):
 
 _LATER: Final = frozenset({
     "Bilinear", "Conv1d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "MaxPool1d", "AvgPool1d",
-    "AdaptiveAvgPool1d", "AdaptiveMaxPool2d", "BatchNorm1d", "LayerNorm", "GroupNorm", "InstanceNorm2d",
+    "AdaptiveAvgPool1d", "AdaptiveMaxPool2d", "BatchNorm1d", "GroupNorm", "InstanceNorm2d",
     "LocalResponseNorm", "Dropout1d", "Dropout2d", "AlphaDropout", "Unflatten", "Upsample",
-    "PixelShuffle", "ZeroPad2d", "ReflectionPad2d", "RNN", "LSTM", "GRU", "MultiheadAttention",
-    "TransformerEncoderLayer", "GLU", "Reshape", "Permute", "Select", "Mean", "Max", "PositionalEncoding",
+    "PixelShuffle", "ZeroPad2d", "ReflectionPad2d", "TransformerEncoderLayer", "GLU", "Reshape", "Permute",
     "MinibatchStdDev",
 })  # fmt: skip
 

@@ -9,6 +9,7 @@ from builder.errors import Cause, Place, Report
 from builder.graph import GraphLayer
 from builder.layer import Layer
 from builder.reader import Reader
+from builder.recurrent import check_states
 from builder.scope import UNKNOWN, Scope, Value
 from builder.shapes import Inferred
 from builder.source import Mapping
@@ -62,6 +63,7 @@ class LayerMaker:
         inferred = self._infer(copy, layer, arrives)
         if inferred is None:
             return None
+        starts_from = self._starts_from(copy, layer, inferred)
         origin = self._owner(copy.origin)
         if origin is not None and not self._same_weights(copy, inferred, origin):
             return None
@@ -82,6 +84,9 @@ class LayerMaker:
             sizes=inferred.sizes,
             place=copy.item.place,
             shared_with=origin,
+            ports=inferred.ports,
+            starts_from=starts_from,
+            over=inferred.over,
         )
         self.made[copy.full] = made
         return made
@@ -93,8 +98,26 @@ class LayerMaker:
             # Of several copies only some may be wrong: say which.
             which = f"`{copy.name}`: " if copy.suffix else ""
             place = copy.item.field_place(cause.field)
-            self.report.error(place, which + cause.problem, cause.hint, offset=cause.offset)
+            if cause.place is None:
+                self.report.error(place, which + cause.problem, cause.hint, offset=cause.offset)
+            else:  # in a cell's equation
+                with self.report.used_at(place):
+                    self.report.error(cause.place, which + cause.problem, cause.hint, offset=cause.offset)
             return None
+
+    def _starts_from(self, copy: Copy, layer: Layer, inferred: Inferred) -> str | None:
+        """The layer that `state_from` names; an error unless its final states fit this one's."""
+        if copy.item.state_from is None:
+            return None
+        name, place = copy.item.state_from
+        value = copy.scope.lookup(name, place, copy.suffix)
+        if value.source is None:
+            return None
+        try:
+            check_states(name, self.made.get(value.source), layer, inferred)
+        except Cause as cause:
+            self.report.error(place, cause.problem, cause.hint)
+        return value.source
 
     def _merged(self, copy: Copy, layer: Layer | None) -> Sources | None:
         """What a merging layer reads: its field ``of``, or the item's ``from``."""
@@ -133,4 +156,4 @@ class LayerMaker:
 
 def value_of(made: GraphLayer | None) -> Value:
     """The value that a layer gives, or the unknown one."""
-    return Value(made.name, made.output_type) if made is not None else UNKNOWN
+    return Value(made.name, made.output_type, made.ports) if made is not None else UNKNOWN

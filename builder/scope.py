@@ -13,10 +13,14 @@ from builder.spec import Item
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What a name stands for: the input or layer it comes from, and its type; both none if not known."""
+    """What a name stands for: the input or layer it comes from, and its type; both none if not known.
+
+    ``ports`` are the types of what the layer gives beside its output, by their own names (``h``).
+    """
 
     source: str | None = None
     type: TensorType | None = None
+    ports: dict[str, TensorType] = field(default_factory=dict)
 
 
 UNKNOWN: Final = Value()
@@ -81,6 +85,14 @@ class Scope:
                 self.unread.pop(candidate, None)
                 self.mark_read(value)
                 return value
+        owner, _, port = name.rpartition(".")
+        if owner:
+            found = [self.values[one] for one in self.candidates(owner, suffix) if one in self.values]
+            if found and found[0] is UNKNOWN:
+                return UNKNOWN
+            if found and port in found[0].ports:
+                self.mark_read(found[0])
+                return Value(f"{found[0].source}.{port}", found[0].ports[port])
         if not self.uncertain:
             self.report.error(place, *self._not_there(name))
         return UNKNOWN
@@ -90,6 +102,9 @@ class Scope:
             return f"`{name}` is repeated, and its copies are `{name}_1` to `{last}`", f"Say `{last}`."
         if any(item.name == name for item in self.items):
             return f"`{name}` stands below; a layer reads only what stands above it", "Move it up."
+        head, _, port = name.rpartition(".")
+        if ports := self.values.get(head, UNKNOWN).ports:
+            return f"`{head}` has no port `{port}`", f"It has {' and '.join(f'`{p}`' for p in ports)}."
         head = name.partition(".")[0]
         if "." in name and head in self.values:
             return f"`{name}` is inside `{head}`, and only a block's output can be read", f"Say `{head}`."

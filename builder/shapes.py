@@ -1,12 +1,14 @@
 """Shape arithmetic, with the sum that gives each size written out as a lecturer would on the board.
 
-Shapes never hold the batch axis. Sources: the "Shape" sections of torch.nn's pages; Dumoulin & Visin,
-"A guide to convolution arithmetic for deep learning" (2016).
+Shapes never hold the batch axis. An axis of free length (time) is its symbol, ``"T"``. Sources: the "Shape"
+sections of torch.nn's pages; Dumoulin & Visin, "A guide to convolution arithmetic for deep learning" (2016).
 """
 
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,13 +18,20 @@ BYTES_PER_VALUE: Final = 4  # float32
 DEFAULT_LIMIT_BYTES: Final = 4 << 30
 
 Shape = tuple[int, ...]
+Size = int | str  # of one axis: how long it is, or the symbol of a free one
+SYMBOL: Final = re.compile(r"[A-Z][0-9]*\Z")
+ALL_AXES: Final = slice(None)
 
 
 @dataclass(frozen=True, slots=True)
 class TensorType:
-    """What flows along an edge: a shape without the batch axis; reals, or tokens below ``vocabulary``."""
+    """What flows along an edge: a shape without the batch axis; reals, or tokens below ``vocabulary``.
 
-    shape: Shape
+    >>> str(TensorType(("T", 28)))
+    'N×T×28'
+    """
+
+    shape: tuple[Size, ...]
     vocabulary: int | None = None
 
     def __str__(self) -> str:
@@ -31,8 +40,52 @@ class TensorType:
 
     @property
     def size(self) -> int:
-        """How many values one example has."""
-        return math.prod(self.shape)
+        """How many values one example has; per step of each free axis, if it has one."""
+        return values(self.shape)
+
+    @property
+    def free(self) -> tuple[str, ...]:
+        """The symbols of its free axes, in their order, each once.
+
+        >>> TensorType(("T", 28)).free, TensorType((1, 28, 28)).free
+        (('T',), ())
+        """
+        return tuple(dict.fromkeys(size for size in self.shape if isinstance(size, str)))
+
+    def sized(self, steps: int) -> Shape:
+        """The shape with every free axis ``steps`` long.
+
+        >>> TensorType(("T", 28)).sized(5)
+        (5, 28)
+        """
+        return tuple(steps if isinstance(size, str) else size for size in self.shape)
+
+    def takes(self, given: TensorType) -> bool:
+        """Whether values of ``given`` may arrive where this is wanted: a free axis takes any length.
+
+        >>> free, fixed = TensorType(("T", 28)), TensorType((28, 28))
+        >>> free.takes(fixed), fixed.takes(free)
+        (True, False)
+        """
+        return (
+            self.vocabulary == given.vocabulary
+            and len(self.shape) == len(given.shape)
+            and all(
+                isinstance(ours, str) or ours == theirs
+                for ours, theirs in zip(self.shape, given.shape, strict=True)
+            )
+        )
+
+    def fits(self, shape: Sequence[int]) -> bool:
+        """Whether an example of ``shape`` is of this type: a free axis is of any length but 0.
+
+        >>> TensorType(("T", 28)).fits((5, 28)), TensorType(("T", 28)).fits((5, 27))
+        (True, False)
+        """
+        return len(shape) == len(self.shape) and all(
+            found > 0 if isinstance(size, str) else found == size
+            for size, found in zip(self.shape, shape, strict=True)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +94,9 @@ class Inferred:
 
     ``parameters`` and ``buffers`` give each tensor's shape under its name in ``state_dict()``;
     ``multiply_adds`` count one example; ``how`` is the arithmetic; ``sizes`` are the fields that follow from
-    the input (``in_channels``).
+    the input (``in_channels``); ``ports`` are the values it gives beside its output, a recurrent layer's
+    final states. Where an axis is free, ``multiply_adds`` count one step of it; ``over`` is the free axis
+    that the layer works along, for which it must know each example's length.
     """
 
     output: TensorType
@@ -50,6 +105,8 @@ class Inferred:
     multiply_adds: int = 0
     how: str = ""
     sizes: dict[str, int] = field(default_factory=dict)
+    ports: dict[str, TensorType] = field(default_factory=dict)
+    over: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,16 +164,27 @@ def count(shape: Shape) -> int:
     return math.prod(shape)
 
 
-def broadcast(shapes: list[Shape]) -> Shape | None:
+def values(shape: Sequence[Size]) -> int:
+    """The product of the sizes, a free axis counting 1: what there is of each step.
+
+    >>> values(("T", 4, 7))
+    28
+    """
+    return math.prod(size for size in shape if isinstance(size, int))
+
+
+def broadcast(shapes: Sequence[tuple[Size, ...]]) -> tuple[Size, ...] | None:
     """The shape of an elementwise operation, after NumPy's rule without the batch axis; none if they clash.
 
-    >>> broadcast([(16, 8, 8), (16, 1, 1)])
-    (16, 8, 8)
+    A free axis meets itself, or a size of 1.
+
+    >>> broadcast([(16, 8, 8), (16, 1, 1)]), broadcast([("T", 8), (1, 8)]), broadcast([("T", 8), (5, 8)])
+    ((16, 8, 8), ('T', 8), None)
     """
     rank = max(len(shape) for shape in shapes)
     if any(len(shape) != rank for shape in shapes):
         return None
-    axes = []
+    axes: list[Size] = []
     for sizes in zip(*shapes, strict=True):
         wide = {size for size in sizes if size != 1}
         if len(wide) > 1:
@@ -131,8 +199,8 @@ def expect_reals(arrives: TensorType, layer: str) -> None:
         raise Cause(f"`{layer}` needs real numbers, and {arrives} arrive", "Put an `Embedding` before it.")
 
 
-def expect_rank(arrives: TensorType, layer: str, axes: str) -> None:
-    """Raises ``Cause`` unless reals arrive with the axes named in ``axes`` ("C, H, W")."""
+def expect_rank(arrives: TensorType, layer: str, axes: str) -> Shape:
+    """The shape of reals with the axes named in ``axes`` ("C, H, W"), none of them free, else ``Cause``."""
     expect_reals(arrives, layer)
     wanted = axes.count(",") + 1
     if len(arrives.shape) != wanted:
@@ -140,6 +208,24 @@ def expect_rank(arrives: TensorType, layer: str, axes: str) -> None:
         if wanted > len(arrives.shape) == 1:
             hint = "After a `Flatten` there are no more rows and columns."
         raise Cause(f"`{layer}` needs an input of {wanted} axes ({axes}), and {arrives} arrives", hint)
+    return expect_fixed(arrives, layer)
+
+
+def expect_fixed(arrives: TensorType, layer: str, axes: slice = ALL_AXES) -> Shape:
+    """The sizes of ``axes``. Raises ``Cause`` if one of them is free.
+
+    >>> expect_fixed(TensorType(("T", 28)), "Linear", slice(1, None))
+    (28,)
+    """
+    sizes: list[int] = []
+    for size in arrives.shape[axes]:
+        if isinstance(size, str):
+            raise Cause(
+                f"`{layer}` over the free axis {size} of {arrives}: each example has another length there",
+                "`Mean`, `Max`, `Select: -1` or a recurrent layer with `output: last` make it one vector.",
+            )
+        sizes.append(size)
+    return tuple(sizes)
 
 
 def axis(dim: int, arrives: TensorType, layer: str, field: str = "dim") -> int:

@@ -276,7 +276,7 @@ def some_layers(chance: random.Random, count: int) -> list[str]:
 
 def network(chance: random.Random) -> str:
     """A spec that loads: items that do not fit what arrives are left out."""
-    shape = chance.choice([[1, 8, 8], [3, 9, 7], [4, 6, 6], [12], [6, 5]])
+    shape = chance.choice([[1, 8, 8], [3, 9, 7], [4, 6, 6], [12], [6, 5], ["T", 6], ["T", 4]])
     items: list[str] = ["{Identity}"]
     blocks = ""
     if chance.random() < 0.5:
@@ -305,10 +305,18 @@ def test_a_random_network_builds_to_the_shapes_that_were_worked_out(chance: rand
     found: list[tuple[int, ...]] = []
     for use in dict.fromkeys(module.get_submodule(layer.shared_with or layer.name) for layer in graph.layers):
         use.register_forward_hook(lambda _m, _i, out: found.append(tuple(out.shape[1:])))
-    (shape,) = (kind.shape for kind in graph.inputs.values())
-    out = module(torch.randn(2, *shape))
-    assert found == [layer.output for layer in graph.layers], text
-    assert tuple(out.shape) == (2, *next(iter(graph.output_types.values())).shape)
+    (arrives,), (gives,) = graph.inputs.values(), graph.output_types.values()
+    steps = chance.randint(2, 6)
+    x = torch.randn(2, *arrives.sized(steps))
+    out = module(x)
+    assert found == [layer.output_type.sized(steps) for layer in graph.layers], text
+    assert tuple(out.shape) == (2, *gives.sized(steps))
+    if arrives.free:
+        short = chance.randint(1, steps)
+        padded = module(x, input_lengths=torch.tensor([short, steps]))
+        alone = module(x[:1, :short])[0]
+        own = padded[0, :short] if gives.free else padded[0]
+        torch.testing.assert_close(own, alone, rtol=1e-4, atol=1e-5, msg=lambda told: f"{text}{told}")
     assert {key: tuple(value.shape) for key, value in module.state_dict().items()} == graph.state
     assert sum(p.numel() for p in module.parameters()) == graph.parameters
     settled(spec)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, final
 
-from pydantic import PlainValidator, WithJsonSchema
-
 from builder.component import Accepted, Rejected
-from builder.fields import LARGEST, wrong
+from builder.fields import LARGEST, Checked, wrong
 from builder.layer import Layer
 from builder.shapes import Inferred, Sum, TensorType, both_axes, expect_rank
 
@@ -30,8 +28,9 @@ _WHOLE = {"type": "integer", "minimum": 1}
 _EACH = {"anyOf": [_WHOLE, {"type": "null"}]}
 OutputSize = Annotated[
     int | tuple[int | None, ...],
-    PlainValidator(_output_size),
-    WithJsonSchema({"anyOf": [_WHOLE, {"type": "array", "items": _EACH, "minItems": 2, "maxItems": 2}]}),
+    Checked(
+        _output_size, {"anyOf": [_WHOLE, {"type": "array", "items": _EACH, "minItems": 2, "maxItems": 2}]}
+    ),
 ]
 
 
@@ -73,8 +72,7 @@ class AdaptiveAvgPool2d(Layer):
 
     def rule(self, *arrives: TensorType) -> Inferred:
         (x,) = arrives
-        expect_rank(x, "AdaptiveAvgPool2d", "C, H, W")
-        channels, *size = x.shape
+        channels, *size = expect_rank(x, "AdaptiveAvgPool2d", "C, H, W")
         wanted = self.output_size if isinstance(self.output_size, tuple) else (self.output_size,) * 2
         height, width = (_windows(*axis) for axis in zip(size, wanted, strict=True))
         return Inferred(TensorType((channels, height.value, width.value)), how=both_axes(height, width))

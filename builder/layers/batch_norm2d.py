@@ -50,8 +50,7 @@ class BatchNorm2d(Layer):
 
     def rule(self, *arrives: TensorType) -> Inferred:
         (x,) = arrives
-        expect_rank(x, "BatchNorm2d", "C, H, W")
-        channels = x.shape[0]
+        channels = expect_rank(x, "BatchNorm2d", "C, H, W")[0]
         names = ("weight", "bias") if self.bias else ("weight",)
         parameters: dict[str, Shape] = dict.fromkeys(names, (channels,)) if self.affine else {}
         buffers: dict[str, Shape] = {}

@@ -85,8 +85,7 @@ class Conv2d(Layer):
 
     def rule(self, *arrives: TensorType) -> Inferred:
         (x,) = arrives
-        expect_rank(x, "Conv2d", "C, H, W")
-        channels, *size = x.shape
+        channels, *size = expect_rank(x, "Conv2d", "C, H, W")
         if channels % self.groups:
             raise Cause(
                 f"`groups` is {self.groups}, which does not divide the {channels} channels that arrive",

@@ -41,6 +41,7 @@ class Embedding(Layer):
             "{embedding_dim: 4, padding_idx: -1, scale_grad_by_freq: true}", on=(TensorType((2, 3), 5),)
         ),
         Accepted("{embedding_dim: 3, max_norm: 0.5, norm_type: 1}", on=(_TOKENS,)),
+        Accepted("3", on=(TensorType(("T",), 80),)),
     )
     rejects = (
         Rejected("", "`Embedding` needs `embedding_dim`"),

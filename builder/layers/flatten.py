@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, ClassVar, final
 
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
 from builder.fields import Int
 from builder.layer import Layer
-from builder.shapes import Inferred, TensorType, axis, expect_reals
+from builder.shapes import Inferred, TensorType, axis, count, expect_fixed, expect_reals
 
 if TYPE_CHECKING:
     from torch import nn
@@ -32,6 +31,7 @@ class Flatten(Layer):
         Accepted("2", on=((4, 3, 2),)),
         Accepted("{start_dim: -3, end_dim: -2}", on=((4, 3, 2),)),
         Accepted("{start_dim: 2, end_dim: 2}", on=((4, 3, 2),)),
+        Accepted("2", on=(("T", 4, 3),)),
     )
     rejects = (
         Rejected("all", 'expected a whole number, found the text "all"'),
@@ -42,6 +42,11 @@ class Flatten(Layer):
         ),
         Rejected("{end_dim: 4}", "`end_dim` is 4, and N×4×3×2 has no such axis", on=((4, 3, 2),)),
         Rejected("{start_dim: 3, end_dim: 1}", "`start_dim` 3 is an axis after `end_dim` 1", on=((4, 3, 2),)),
+        Rejected(
+            "",
+            "`Flatten` over the free axis T of N×T×28: each example has another length there",
+            on=(("T", 28),),
+        ),
     )
 
     start_dim: Int = 1
@@ -56,11 +61,13 @@ class Flatten(Layer):
             raise Cause(
                 f"`start_dim` {self.start_dim} is an axis after `end_dim` {self.end_dim}", field="start_dim"
             )
-        joined = x.shape[start : end + 1]
-        size = math.prod(joined)
+        if start == end:
+            return Inferred(x)
+        joined = expect_fixed(x, "Flatten", slice(start, end + 1))
+        size = count(joined)
         return Inferred(
             TensorType((*x.shape[:start], size, *x.shape[end + 1 :])),
-            how=f"{'·'.join(map(str, joined))} = {size}" if len(joined) > 1 else "",
+            how=f"{'·'.join(map(str, joined))} = {size}",
         )
 
     def build(self, sizes: dict[str, int]) -> nn.Module:

@@ -8,7 +8,7 @@ from builder.component import Accepted, Rejected
 from builder.errors import Cause
 from builder.fields import Count, Flag
 from builder.layer import Layer
-from builder.shapes import Inferred, Shape, TensorType, count, expect_reals
+from builder.shapes import Inferred, Shape, TensorType, expect_fixed, expect_reals, values
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,7 +27,7 @@ class Linear(Layer):
     snake: ClassVar[str] = "linear"
     accepts = (
         Accepted("10", on=((84,),)),
-        Accepted("{out_features: 3, bias: false}", on=((5,),)),
+        Accepted("{out_features: 3, bias: false}", on=(("T", 5),)),
         Accepted("{out_features: 4, in_features: 6}", on=((7, 6),)),
     )
     rejects = (
@@ -55,7 +55,8 @@ class Linear(Layer):
         expect_reals(x, "Linear")
         if not x.shape:
             raise Cause(f"`Linear` needs an axis of features, and {x} arrives")
-        *positions, features = x.shape
+        (features,) = expect_fixed(x, "Linear", slice(-1, None))
+        positions = x.shape[:-1]
         weights = features * self.out_features
         parameters: dict[str, Shape] = {"weight": (self.out_features, features)}
         how = f"{features}·{self.out_features} = {weights}"
@@ -65,7 +66,7 @@ class Linear(Layer):
         return Inferred(
             TensorType((*positions, self.out_features)),
             parameters,
-            multiply_adds=count(tuple(positions)) * weights,
+            multiply_adds=values(positions) * weights,
             how=how,
             sizes={"in_features": features},
         )

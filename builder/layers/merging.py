@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, final
 
-from pydantic import PlainValidator, WithJsonSchema
-
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
-from builder.fields import Int, wrong
+from builder.fields import Checked, Int, wrong
 from builder.layer import Layer
-from builder.shapes import Inferred, TensorType, axis, broadcast, expect_reals
+from builder.shapes import Inferred, TensorType, axis, broadcast, expect_fixed, expect_reals
 
 if TYPE_CHECKING:
     from torch import nn
@@ -32,8 +30,7 @@ def _names(value: Any) -> tuple[str, ...]:
 
 Of = Annotated[
     tuple[str, ...],
-    PlainValidator(_names),
-    WithJsonSchema({"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 2}),
+    Checked(_names, {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 2}),
 ]
 
 
@@ -60,12 +57,14 @@ class Add(Merging):
         Accepted("[body, input]", on=((4, 3, 3), (4, 3, 3))),
         Accepted("", on=((5,), (5,), (5,))),
         Accepted("{of: [a, b]}", on=((4, 3, 3), (4, 1, 1))),
+        Accepted("", on=(("T", 4), ("T", 4), (1, 4))),
     )
     rejects = (
         Rejected("[body]", 'expected a list of at least two names, found the list ["body"]'),
         Rejected("body", 'expected a list of at least two names, found the text "body"'),
         Rejected("[1, 2]", "expected a list of at least two names, found the list [1, 2]"),
         Rejected("{alpha: 2}", "`Add` has no field `alpha`"),
+        Rejected("", "`Add` meets N×T×4 and N×S×4: T and S differ on axis 1", on=(("T", 4), ("S", 4))),
         Rejected("", "`Add` merges two inputs or more, found 1", on=((4, 3, 3),)),
         Rejected(
             "[body, input]",
@@ -134,10 +133,16 @@ class Concat(Merging):
         Accepted("[left, right]", on=((4, 3, 3), (2, 3, 3))),
         Accepted("{dim: -1}", on=((4, 3, 1), (4, 3, 2), (4, 3, 3))),
         Accepted("{of: [a, b], dim: 2}", on=((4, 3), (4, 5))),
+        Accepted("{dim: -1}", on=(("T", 3), ("T", 5))),
     )
     rejects = (
         Rejected("{of: [a]}", 'expected a list of at least two names, found the list ["a"]'),
         Rejected("{axis: 1}", "`Concat` has no field `axis`"),
+        Rejected(
+            "",
+            "`Concat` over the free axis T of N×T×3: each example has another length there",
+            on=(("T", 3), ("T", 3)),
+        ),
         Rejected(
             "{dim: 0}",
             "`dim: 0` is the batch axis, along which `Concat` would mix the examples",
@@ -162,7 +167,7 @@ class Concat(Merging):
             for k, (a, b) in enumerate(zip(first.shape, arrives[i].shape, strict=True)):
                 if a != b and k != along:
                     raise _clash(self, arrives, 0, i, k, "All axes but `dim` must be equal.")
-        sizes = [x.shape[along] for x in arrives]
+        sizes = [size for x in arrives for size in expect_fixed(x, "Concat", slice(along, along + 1))]
         shape = (*first.shape[:along], sum(sizes), *first.shape[along + 1 :])
         return Inferred(TensorType(shape), how=f"{' + '.join(map(str, sizes))} = {sum(sizes)}")
 

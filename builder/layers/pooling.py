@@ -125,8 +125,7 @@ class AvgPool2d(Layer):
 
 
 def _windows(x: TensorType, pool: MaxPool2d | AvgPool2d, dilation: tuple[int, int] | None = None) -> Inferred:
-    expect_rank(x, type(pool).__name__, "C, H, W")
-    channels, *size = x.shape
+    channels, *size = expect_rank(x, type(pool).__name__, "C, H, W")
     kernel, padding = pair(pool.kernel_size), pair(pool.padding)
     stride = kernel if pool.stride is None else pair(pool.stride)
     for k, p in zip(kernel, padding, strict=True):

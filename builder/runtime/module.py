@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from typing import Any, Final, NamedTuple, final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, final
 
 import torch
 from torch import Tensor, nn
 
 from builder.errors import RunError
 from builder.graph import Graph, GraphLayer
+from builder.inputs import LENGTHS
+from builder.runtime.planning import Carried, Masked, States, planned
 from builder.shapes import Shape, TensorType
 from builder.spec import ModelSpec
 
@@ -22,27 +23,17 @@ class Block(nn.Module):
     """A name that layers stand under: ``residual_2`` of ``residual_2.conv2d_1``."""
 
 
-class Segment(NamedTuple):
-    """A straight piece of the network.
-
-    Its first layer reads the slots ``reads``, each next one the layer before; the last's value fills the slot
-    ``fills``. ``drops`` are the slots nobody reads later.
-    """
-
-    reads: tuple[int, ...]
-    layers: tuple[nn.Module, ...]
-    fills: int
-    drops: tuple[int, ...]
-
-
 @final
 class Network(nn.Module):
     """A spec's network.
 
-    Called with its inputs in the spec's order, or by their names. Returns a tensor, or, where the spec names
-    several ``outputs``, a dict from their names to tensors in the spec's order. Parameters and buffers are
-    named ``layer.weight``, inside blocks ``block.layer.weight``; layers that share weights are one submodule,
-    under the name of the first.
+    Called with its inputs in the spec's order, or by their names. Where an input has a free axis, its
+    examples may be padded at the end and their lengths given: int64, N, each from 1 to the padded length,
+    best on the CPU, as ``<input>_lengths=`` or after all inputs (inputs with the same symbol share the first
+    one's). Returns a tensor, or, where the spec names several ``outputs``, a dict from their names to tensors
+    in the spec's order; what stands at padded steps means nothing, save that recurrent layers give zero.
+    Parameters and buffers are named ``layer.weight``, inside blocks ``block.layer.weight``; layers that share
+    weights are one submodule, under the name of the first.
     """
 
     def __init__(self, graph: Graph, made: dict[str, nn.Module]) -> None:
@@ -53,14 +44,16 @@ class Network(nn.Module):
         self._types = dict(graph.inputs)
         self._at_once = max(1, AT_ONCE // max(1, graph.activation_bytes))
         self._names = tuple(graph.inputs)
+        self._lengths = {f"{name}{LENGTHS}": symbol for symbol, name in graph.lengths.items()}
         self._outputs = tuple(graph.outputs)
-        self._segments, self._results = _plan(graph, made)
-        whole = self._segments[0] if len(self._segments) == len(self._results) == 1 else None
-        straight = whole is not None and whole.reads == (0,) and self._results == (whole.fills,)
-        self._chain = whole.layers if whole and straight and len(self._names) == 1 else None
+        plan = planned(graph, made)
+        self._chain, self._steps, self._results, self._slots = plan
 
     def forward(self, *inputs: Tensor, **named: Tensor) -> Tensor | dict[str, Tensor]:
-        """The output, or all named outputs. Raises ``TypeError`` for inputs the spec does not have."""
+        """The output, or all named outputs.
+
+        Raises ``TypeError`` for inputs the spec does not have, ``ValueError`` for lengths that cannot be.
+        """
         if named or len(inputs) != len(self._names):
             inputs = self._arranged(inputs, named)
         if self._chain is not None:
@@ -68,8 +61,16 @@ class Network(nn.Module):
             for layer in self._chain:
                 x = layer(x)
             return x
-        values: list[Any] = [*inputs, *(None for _ in self._segments)]
-        for reads, layers, fills, drops in self._segments:
+        return self._run(inputs, None)
+
+    def _run(self, given: Sequence[Tensor | None], carried: Carried | None) -> Tensor | dict[str, Tensor]:
+        """The outputs, step by step. ``given`` are the inputs, then their lengths, if there are any."""
+        values: list[Any] = [*given, *(None for _ in range(self._slots - len(given)))]
+        for step in self._steps:
+            if isinstance(step, Masked):
+                step.run(values, carried)
+                continue
+            reads, layers, fills, drops = step
             x = layers[0](*[values[slot] for slot in reads])
             for slot in drops:
                 values[slot] = None
@@ -81,16 +82,42 @@ class Network(nn.Module):
         return {name: values[slot] for name, slot in zip(self._outputs, self._results, strict=True)}
 
     def _arranged(self, inputs: Sequence[Tensor], named: dict[str, Tensor]) -> tuple[Tensor, ...]:
-        """The inputs in the spec's order, from those by position and those by name."""
-        given = dict(zip(self._names, inputs, strict=False))
-        if len(inputs) > len(self._names) or given.keys() & named.keys():
-            raise TypeError(f"expected the inputs {', '.join(self._names)}, each once")
+        """The inputs in the spec's order, then their lengths, from those by position and those by name."""
+        names = (*self._names, *self._lengths)
+        given = dict(zip(names, inputs, strict=False))
+        if len(inputs) > len(names) or given.keys() & named.keys():
+            raise TypeError(f"expected the inputs {', '.join(names)}, each once")
         given |= named
-        if given.keys() != set(self._names):
-            raise TypeError(
-                f"expected the inputs {', '.join(self._names)}, found {', '.join(given) or 'none'}"
-            )
-        return tuple(given[name] for name in self._names)
+        if given.keys() - self._lengths.keys() != set(self._names):
+            raise TypeError(f"expected the inputs {', '.join(names)}, found {', '.join(given) or 'none'}")
+        found = tuple(given.get(name) for name in names)
+        if not torch.compiler.is_exporting():
+            self._check_lengths(found, least=1)
+        return found  # type: ignore[return-value]  # lengths may be left out
+
+    def _check_lengths(self, given: Sequence[Tensor | None], least: int) -> None:
+        arrives = dict(zip((*self._names, *self._lengths), given, strict=False))
+        for name, symbol in self._lengths.items():
+            lengths = arrives.get(name)
+            if lengths is None:
+                continue
+            sizes = {
+                key: x.shape[kind.shape.index(symbol) + 1]
+                for key, kind in self._types.items()
+                if symbol in kind.shape and (x := arrives[key]) is not None
+            }
+            steps = next(iter(sizes.values()))
+            if len(set(sizes.values())) > 1:
+                told = ", ".join(f"{key} {size}" for key, size in sizes.items())
+                raise ValueError(f"the inputs share the axis {symbol}, and are of unequal lengths: {told}")
+            x = arrives[name.removesuffix(LENGTHS)]
+            batch = 0 if x is None else len(x)
+            if lengths.dtype != torch.int64 or tuple(lengths.shape) != (batch,):
+                found = f"{list(lengths.shape)} of {str(lengths.dtype).removeprefix('torch.')}"
+                raise ValueError(f"`{name}` must be int64, one for each of {batch} examples, found {found}")
+            if batch and not (least <= int(lengths.min()) and int(lengths.max()) <= steps):
+                found = f"{int(lengths.min())} to {int(lengths.max())}"
+                raise ValueError(f"`{name}` must lie from {least} to {steps}, found {found}")
 
 
 def build(spec: ModelSpec, seed: int | None = None) -> Network:
@@ -128,6 +155,35 @@ def complete_graph(spec: ModelSpec) -> Graph:
             f"`{spec.file}` leaves something of its network unknown.", "`gradspec validate` says what."
         )
     return spec.graph
+
+
+def unrolled(
+    network: Network,
+    inputs: Sequence[Tensor],
+    lengths: Sequence[Tensor | None] = (),
+    states: Mapping[str, States] | None = None,
+) -> tuple[Tensor | dict[str, Tensor], dict[str, States]]:
+    """The outputs, and the final states of every recurrent layer under its name: for one piece of a sequence.
+
+    ``lengths`` stand in the order of ``lengths_of``; 0 is allowed, for an example that has ended before.
+    ``states`` are those that the piece before ended with; a layer that has none there begins as ever. Each is
+    num_layers×N×(D·H), and still holds its graph: ``detach`` it where gradients are to stop.
+    """
+    given = [*inputs, *lengths]
+    network._check_lengths(given, least=0)
+    carried = Carried(dict(states or {}), {})
+    return network._run(given, carried), carried.ends
+
+
+def lengths_of(network: Network) -> tuple[str, ...]:
+    """The names under which the network takes lengths, in their order; none without free axes."""
+    return tuple(network._lengths)
+
+
+def lengths_read(network: Network) -> tuple[str, ...]:
+    """Those of ``lengths_of`` that some layer obeys: the others change nothing."""
+    slots = {step.lengths for step in network._steps if isinstance(step, Masked)}
+    return tuple(name for i, name in enumerate(network._lengths) if len(network._names) + i in slots)
 
 
 def inputs_of(network: Network) -> dict[str, TensorType]:
@@ -170,36 +226,3 @@ def _put(root: nn.Module, name: str, module: nn.Module) -> None:
             root.add_module(block, Block())
         root = root.get_submodule(block)
     root.add_module(last, module)
-
-
-def _plan(graph: Graph, made: dict[str, nn.Module]) -> tuple[tuple[Segment, ...], tuple[int, ...]]:
-    """The segments in the order of their running, and the slots of the outputs.
-
-    Slot i < len(inputs) holds the i-th input, the next ones what each segment gives. A layer continues a
-    segment if it alone reads the layer before it; such values never take a slot and die at once.
-    """
-    readers = Counter(name for use in graph.layers for name in use.inputs) + Counter(graph.outputs.values())
-    runs: list[list[GraphLayer]] = []
-    for use in graph.layers:
-        before = runs[-1][-1].name if runs else ""
-        if use.inputs == (before,) and readers[before] == 1 and before not in graph.outputs.values():
-            runs[-1].append(use)
-        else:
-            runs.append([use])
-    slots = {name: slot for slot, name in enumerate([*graph.inputs, *(run[-1].name for run in runs)])}
-    kept = set(graph.outputs.values())
-    last_run = {name: index for index, run in enumerate(runs) for name in run[0].inputs}
-    segments = tuple(
-        Segment(
-            reads=tuple(slots[name] for name in run[0].inputs),
-            layers=tuple(made[use.name] for use in run),
-            fills=slots[run[-1].name],
-            drops=tuple(
-                slots[name]
-                for name in dict.fromkeys(run[0].inputs)
-                if last_run[name] == index and name not in kept
-            ),
-        )
-        for index, run in enumerate(runs)
-    )
-    return segments, tuple(slots[name] for name in graph.outputs.values())
