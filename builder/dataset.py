@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import importlib.util
 import math
 from abc import abstractmethod
@@ -16,32 +15,36 @@ from pydantic import model_validator
 from builder.component import Accepted, Catalogue, Choice, Choices, Component, Rejected
 from builder.errors import Cause, DataError
 from builder.fields import Count, Flag, Natural, Positive, Probability
-from builder.shapes import BYTES_PER_VALUE, DEFAULT_LIMIT_BYTES, Shape, TensorType
+from builder.shapes import BYTES_PER_VALUE, DEFAULT_LIMIT_BYTES, Shape, Size, TensorType
 from builder.transform import Affine, Augmentation, Geometry, Transform, transforms
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PARTS: Final = ("train", "validation", "test")
+_TRAIN: Final = 0.7  # the training part's share, where no split is written
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """What a network is to say of one example: one of ``classes``, or reals of ``shape``.
 
-    ``names`` are the classes' names in the order of their numbers.
+    ``names`` are the classes' names in the order of their numbers. With ``steps`` it is to say that at every
+    step of the input's time axis, which is so long, or free. A ``forecast`` goes on with the input's own
+    series: it is in its units, and preprocessed as the input is.
     """
 
     classes: int | None = None
     shape: Shape = ()
     names: tuple[str, ...] = ()
+    steps: Size | None = None
+    forecast: bool = False
 
     def __str__(self) -> str:
-        return (
-            f"one of {self.classes} classes"
-            if self.classes is not None
-            else f"{TensorType(self.shape)} reals"
-        )
+        each = "" if self.steps is None else " at each step"
+        if self.classes is not None:
+            return f"one of {self.classes} classes{each}"
+        return f"{TensorType(self.shape)} reals{each}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,10 @@ class DataInfo:
     """What is known of data before it is loaded.
 
     ``range`` is what the values of ``input`` lie in by declaration, or none; ``examples`` leaves out those of
-    the source's own test part, which are ``test_examples``.
+    the source's own test part, which are ``test_examples``. ``vocabulary`` are the tokens by their numbers.
+
+    The examples of ``ordered`` data follow each other in time: parts are cut from them as they stand. At the
+    beginning of each later part, ``overlap`` examples are left out that share values with the part before.
     """
 
     input: TensorType
@@ -57,18 +63,28 @@ class DataInfo:
     examples: int
     test_examples: int = 0
     range: tuple[float, float] | None = (0.0, 1.0)
+    vocabulary: tuple[str, ...] = ()
+    ordered: bool = False
+    overlap: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Examples:
     """Loaded data: ``x`` float32 (tokens: int64), channels first; ``y`` int64 labels, or float32 reals.
 
-    Images lie in [0, 1]. ``test`` is the source's own test part, if it has one.
+    Images lie in [0, 1]. ``test`` is the source's own test part, if it has one. Sequences of unequal lengths
+    are padded at the end: ``lengths`` (int64, N) says how many steps are real.
     """
 
     x: NDArray[Any]
     y: NDArray[Any]
     test: Examples | None = None
+    lengths: NDArray[Any] | None = None
+
+    def take(self, indices: NDArray[Any]) -> Examples:
+        """Some of the examples, without the test part."""
+        lengths = None if self.lengths is None else self.lengths[indices]
+        return Examples(self.x[indices], self.y[indices], lengths=lengths)
 
 
 class Dataset(Component):
@@ -85,10 +101,14 @@ class Dataset(Component):
     def load(self, folder: Path) -> Examples:
         """The examples. Raises ``DataError``."""
 
+    def seen(self, share: float) -> Dataset:
+        """This source, with what it finds for itself (a vocabulary) found in its first ``share`` alone."""
+        return self
+
 
 _LATER: Final = frozenset(
-    """MNIST FashionMNIST CIFAR10 ImageFolder CSV TimeSeries Text Tokens ParallelText AudioFolder
-    ImageCaptions GaussianRing GaussianGrid AddingProblem CopyMemory SineWaves""".split()
+    """MNIST FashionMNIST CIFAR10 ImageFolder CSV ParallelText AudioFolder ImageCaptions GaussianRing
+    GaussianGrid""".split()
 )
 
 datasets: Final[Catalogue[Dataset]] = Catalogue("dataset", "builder.datasets", Dataset, _LATER)
@@ -161,6 +181,21 @@ class Split(Component):
         parts = np.split(order, [first, first + second])
         return {name: np.sort(part) for name, part in zip(PARTS, parts, strict=True)}
 
+    def in_order(self, examples: int, overlap: int = 0) -> dict[str, range]:
+        """The parts of examples that follow each other in time, the training part first.
+
+        Each later part leaves out its first ``overlap`` examples.
+
+        >>> Split(train=0.5, test=0.5).in_order(8, overlap=1)["test"]
+        range(5, 8)
+        """
+        parts: dict[str, range] = {}
+        start = 0
+        for name, size in zip(PARTS, self.sizes(examples), strict=True):
+            parts[name] = range(start + overlap if start else start, start + size)
+            start += size
+        return parts
+
 
 @final
 class Data(Component):
@@ -170,7 +205,7 @@ class Data(Component):
     ``augment`` runs on every training batch, in [0, 1]; ``Rescale`` and ``Standardize`` come last, wherever
     they stand in the list, on every batch, and are part of the network's input.
     ``split`` absent: 70 % train, 15 % validation, 15 % test, or 85 % and 15 % where the source brings its own
-    test part.
+    test part. A series or a text is parted in its order, what is trained on first.
     """
 
     label: ClassVar[str | None] = "data"
@@ -246,9 +281,10 @@ class Data(Component):
         Raises ``Cause``, with the field it is about (``source``, ``preprocess.1``, ``split``).
         """
         try:
-            source = self.source.describe(folder)
+            source = self.fitted.describe(folder)
         except Cause as cause:
-            raise Cause(cause.problem, cause.hint, field="source") from None
+            inner = f".{type(self.source).__name__}.{cause.field}" if cause.field else ""
+            raise Cause(cause.problem, cause.hint, field=f"source{inner}") from None
         shaped = self._through(source, self.geometry, "preprocess")
         total = (source.examples + source.test_examples) * shaped.input.size * BYTES_PER_VALUE
         if total > DEFAULT_LIMIT_BYTES:
@@ -262,13 +298,18 @@ class Data(Component):
         self._parts(shaped)
         return self._through(shaped, self.affine, "preprocess")
 
+    @property
+    def fitted(self) -> Dataset:
+        """The source, with what it finds for itself found in the part that is trained on."""
+        return self.source.seen(self.split.train if self.split is not None else _TRAIN)
+
     def splits(self, info: DataInfo) -> Split:
         """The split of this data, with the default that fits a source's own test part."""
         if self.split is not None:
             return self.split
         if info.test_examples:
             return Split(train=0.85, validation=0.15)
-        return Split(train=0.7, validation=0.15, test=0.15)
+        return Split(train=_TRAIN, validation=0.15, test=0.15)
 
     def _through(self, info: DataInfo, steps: Sequence[Transform], field: str) -> DataInfo:
         listed: tuple[Transform, ...] = self.augment if field == "augment" else self.preprocess
@@ -290,10 +331,17 @@ class Data(Component):
                 "Leave `test` out of `split`, and let the others sum to 1.",
                 field="split",
             )
-        for name, size in zip(PARTS, split.sizes(info.examples), strict=True):
+        sizes = split.sizes(info.examples)
+        if info.ordered:
+            first, second, third = map(len, split.in_order(info.examples, info.overlap).values())
+            sizes = first, second, third
+        for name, size in zip(PARTS, sizes, strict=True):
             if getattr(split, name) and not size:
                 raise Cause(
                     f"the part `{name}` would be empty: {getattr(split, name):g} of {info.examples} examples",
+                    f"The first {info.overlap} of it share values with the part before."
+                    if info.overlap
+                    else None,
                     field="split" if self.split else "source",
                 )
 
@@ -303,6 +351,8 @@ def packaged_bytes(package: str, path: str) -> NDArray[Any] | None:
 
     The package is found, not imported: importing scikit-learn or pandas takes seconds, the table tenths.
     """
+    import gzip
+
     import numpy as np
 
     spec = importlib.util.find_spec(package)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from builder.component import Catalogue, Component
 from builder.errors import Cause
-from builder.shapes import TensorType
+from builder.shapes import TensorType, expect_fixed
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -75,5 +75,5 @@ def expect_image(arrives: TensorType, name: str) -> tuple[int, int, int]:
     """Channels, height and width; raises ``Cause`` unless images arrive."""
     if arrives.vocabulary is not None or len(arrives.shape) != 3:
         raise Cause(f"`{name}` needs images (C, H, W), and {arrives} arrives")
-    channels, height, width = arrives.shape
+    channels, height, width = expect_fixed(arrives, name)
     return channels, height, width

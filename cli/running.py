@@ -88,9 +88,18 @@ def ending(run: Run) -> list[render.Line]:
     """How a run ended: its figures on the test part, and the proof of its ONNX file."""
     from builder.runtime import Proof
 
-    test = {name: value for name, value in run.summary.items() if name.startswith("test_")}
-    figures = "  ".join(f"{name.removeprefix('test_')} {value:.4f}" for name, value in test.items())
-    shown: list[render.Line] = [(("place", "on the test part: "), ("", figures))] if test else []
+    shown: list[render.Line] = []
+    for where, prefix in (
+        ("on the test part: ", "test_"),
+        ("the last value seen, as a forecast: ", "test_naive_"),
+    ):
+        found = {name: value for name, value in run.summary.items() if name.startswith(prefix)}
+        text = "  ".join(
+            f"{name.removeprefix(prefix)} {value:.4f}"
+            for name, value in found.items()
+            if value is not None and (prefix == "test_naive_" or not name.startswith("test_naive_"))
+        )
+        shown += [(("place", where), ("", text))] if text else []
     return [*shown, proof_line(Proof(**run.summary["onnx"]))]
 
 

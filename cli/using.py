@@ -56,7 +56,8 @@ def predict(
     """Run a trained network on examples of your own.
 
     Examples are as the run's source gives them: N×C×H×W, bytes or reals in [0, 1] for images. What
-    `preprocess` does is applied. Where the run knows classes, the likeliest is named.
+    `preprocess` does is applied. Sequences are N×T×features, or N×T tokens; where they are padded, the .npz
+    holds their `lengths` too. Where the run knows classes, the likeliest is named.
 
     \b
         gradspec predict run digits.npz
@@ -67,7 +68,7 @@ def predict(
         from builder.runtime import predict as run_network
 
         loaded = load_run(run)
-        found = run_network(loaded, _read_examples(examples))
+        found = run_network(loaded, *_read_examples(examples))
     outputs: dict[str, NDArray[Any]] = found if isinstance(found, dict) else {"output": found}
     if out is not None:
         import numpy as np
@@ -109,8 +110,11 @@ def figure_lines(figures: dict[str, float]) -> list[render.Line]:
     return [(("", f"{name:<{wide}}  "), ("place", f"{value:.4f}")) for name, value in figures.items()]
 
 
-def _read_examples(path: Path) -> NDArray[Any]:
-    """The array of a .npy file, or `x` of an .npz, bytes as reals in [0, 1]. Raises ``DataError``."""
+def _read_examples(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """The array of a .npy file, or `x` and `lengths` of an .npz, bytes as reals in [0, 1].
+
+    Raises ``DataError``.
+    """
     import numpy as np
 
     from builder.errors import DataError
@@ -118,10 +122,11 @@ def _read_examples(path: Path) -> NDArray[Any]:
     try:
         loaded = np.load(path, allow_pickle=False)
         array = loaded if isinstance(loaded, np.ndarray) else loaded["x"]
+        lengths = None if isinstance(loaded, np.ndarray) or "lengths" not in loaded else loaded["lengths"]
     except (ValueError, KeyError, OSError, EOFError) as error:
         hint = "Save one with numpy: `np.savez('examples.npz', x=images)`."
         raise DataError(f"`{path}` holds no examples that can be read: {error}", hint) from None
-    return array / np.float32(255) if array.dtype == np.uint8 else array
+    return array / np.float32(255) if array.dtype == np.uint8 else array, lengths
 
 
 def _prediction_lines(name: str, array: NDArray[Any], classes: tuple[str, ...]) -> list[render.Line]:

@@ -19,12 +19,14 @@ from builder.source import read_file
 
 MODELS = sorted(Path(str(files("specs") / "models")).glob("*.yaml"))
 
+STEPS = 7  # of a free axis
+
 
 def examples(kind: TensorType, count: int) -> torch.Tensor:
     torch.manual_seed(1)
     if kind.vocabulary is not None:
-        return torch.randint(kind.vocabulary, (count, *kind.shape))
-    return torch.randn(count, *kind.shape)
+        return torch.randint(kind.vocabulary, (count, *kind.sized(STEPS)))
+    return torch.randn(count, *kind.sized(STEPS))
 
 
 def outputs(found: Any) -> list[torch.Tensor]:
@@ -67,7 +69,7 @@ def test_it_builds_to_what_was_inferred(path: Path) -> None:
     assert sum(p.numel() for p in network.parameters()) == graph.parameters
     given = [examples(kind, 2) for kind in graph.inputs.values()]
     found = outputs(network.eval()(*given))
-    assert [tuple(o.shape[1:]) for o in found] == [kind.shape for kind in graph.output_types.values()]
+    assert [tuple(o.shape[1:]) for o in found] == [k.sized(STEPS) for k in graph.output_types.values()]
 
 
 def test_a_training_step_moves_every_parameter(path: Path) -> None:
@@ -84,10 +86,12 @@ def test_a_training_step_moves_every_parameter(path: Path) -> None:
 
 
 def test_its_export_equals_the_module(path: Path, tmp_path: Path) -> None:
-    network = build(load(path), seed=0)
+    spec = load(path)
+    network = build(spec, seed=0)
     proof = export(network, tmp_path / "model.onnx")
     assert proof.largest <= proof.allowed <= 1e-2
-    assert proof.batches == (1, 5)
+    free = any(kind.free for kind in spec.inputs.values())
+    assert len(proof.batches) == (3 if free else 2) and len(proof.steps) == (3 if free else 0)
     assert (tmp_path / "model.onnx").is_file()
 
 
@@ -97,3 +101,16 @@ def test_lenet5_reads_95_percent_of_unseen_mnist_digits(tmp_path: Path) -> None:
     run = train(spec, tmp_path / "run")
     assert sum(p.numel() for p in run.module.parameters()) == 61_706
     assert evaluate(run, "test")["test_accuracy"] >= 0.95
+
+
+@pytest.mark.slow
+def test_sunspots_are_forecast_better_than_by_last_year(tmp_path: Path) -> None:
+    spec = load(MODELS[0].parent / "sunspots.yaml", sets=("train.device=cpu",))
+    found = evaluate(train(spec, tmp_path / "run"), "test")
+    assert found["test_rmse"] <= 0.75 * found["test_naive_rmse"]
+
+
+@pytest.mark.slow
+def test_parts_of_speech_are_mostly_right(tmp_path: Path) -> None:
+    spec = load(MODELS[0].parent / "oanc_tagger.yaml", sets=("train.device=cpu",))
+    assert evaluate(train(spec, tmp_path / "run"), "test")["test_accuracy"] >= 0.85

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from builder.component import to_plain
-from builder.dataset import PARTS, Data, DataInfo, Examples, Split, check_labels
+from builder.dataset import PARTS, Data, DataInfo, Examples, Split, Target, check_labels
 from builder.errors import Cause, DataError
 from builder.transform import Augmentation, Geometry, transforms
 
@@ -33,7 +33,9 @@ class Preprocessing:
     """What stands between an example as its source gives it and the network: fitted, frozen, JSON-able.
 
     ``scale`` and ``shift`` hold one value per channel (or feature), or one for all; ``x·scale + shift`` is
-    what arrives at the network. ``fitted`` says for people what was fitted; ``classes`` are the class names.
+    what arrives at the network. ``fitted`` says for people what was fitted; ``classes`` are the class names,
+    ``vocabulary`` the tokens by their numbers. With ``forecast`` the targets and the outputs are scaled as
+    the inputs are.
     """
 
     geometry: tuple[Geometry, ...] = ()
@@ -41,6 +43,8 @@ class Preprocessing:
     shift: tuple[float, ...] = (0.0,)
     fitted: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
+    vocabulary: tuple[str, ...] = ()
+    forecast: bool = False
 
     @classmethod
     def fit(cls, data: Data, source: DataInfo, x: Tensor | None = None) -> Preprocessing:
@@ -66,6 +70,8 @@ class Preprocessing:
             tuple(shift.expand(scale.shape).tolist()),
             tuple(type(step).__name__ for step in data.affine),
             source.target.names,
+            source.vocabulary,
+            source.target.forecast,
         )
 
     @property
@@ -92,6 +98,14 @@ class Preprocessing:
         shift = torch.tensor(self.shift, dtype=x.dtype, device=x.device)
         return _affine(x, scale, shift)
 
+    def targets(self, y: Tensor) -> Tensor:
+        """Targets as the loss sees them: a forecast's as the inputs."""
+        return y * self.scale[0] + self.shift[0] if self.forecast and not self.is_identity else y
+
+    def in_units(self, y: Tensor) -> Tensor:
+        """Outputs or targets in the source's own units: undoes ``targets``."""
+        return (y - self.shift[0]) / self.scale[0] if self.forecast and not self.is_identity else y
+
     def __call__(self, x: Tensor) -> Tensor:
         """Examples as their source gives them to what arrives at the network."""
         return self.apply_affine(self.apply_geometry(x))
@@ -105,6 +119,8 @@ class Preprocessing:
                 "shift": self.shift,
                 "fitted": self.fitted,
                 "classes": self.classes,
+                "vocabulary": self.vocabulary,
+                "forecast": self.forecast,
             },
             ensure_ascii=True,
         )
@@ -117,6 +133,7 @@ class Preprocessing:
             geometry = tuple(_geometry_step(step) for step in found["geometry"][:MAX_STEPS])
             scale, shift = (_reals(found[key]) for key in ("scale", "shift"))
             fitted, classes = (_texts(found[key]) for key in ("fitted", "classes"))
+            vocabulary, forecast = _texts(found.get("vocabulary", [])), found.get("forecast", False) is True
         except (
             ValueError,
             TypeError,
@@ -130,22 +147,52 @@ class Preprocessing:
             raise DataError("the preprocessing in the metadata is not what `train` writes") from None
         if len(scale) != len(shift):
             raise DataError("the preprocessing in the metadata has not as many scales as shifts")
-        return cls(geometry, scale, shift, fitted, classes)
+        return cls(geometry, scale, shift, fitted, classes, vocabulary, forecast)
+
+
+class Batch(NamedTuple):
+    """Examples as they arrive at the network, and their targets.
+
+    Sequences of unequal ``lengths`` (int64, N, on the CPU) are padded at the end to the longest of them.
+    """
+
+    x: Tensor
+    y: Tensor
+    lengths: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """Examples as they arrive at the network, on the device, and their targets."""
+    """Examples as they arrive at the network, on the device, and their targets.
+
+    With ``per_step`` there is a target for each step of the sequences, which are ``lengths`` long.
+    """
 
     x: Tensor
     y: Tensor
+    lengths: Tensor | None = None
+    per_step: bool = False
 
     def __len__(self) -> int:
         return len(self.x)
 
-    def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def batches(self, size: int) -> Iterator[Batch]:
         """All examples in order, in pieces of at most ``size``."""
-        yield from zip(torch.split(self.x, size), torch.split(self.y, size), strict=True)
+        for start in range(0, len(self), size):
+            yield self.take(slice(start, start + size), self.x)
+
+    def take(self, chosen: slice | Tensor, x: Tensor) -> Batch:
+        """Some of the examples, their values from ``x``; padding that none of them needs is left out."""
+        if self.lengths is None:
+            return Batch(_chosen(x, chosen), _chosen(self.y, chosen))
+        lengths = _chosen(self.lengths, chosen.to("cpu") if isinstance(chosen, Tensor) else chosen)
+        longest = int(lengths.max())
+        y = _chosen(self.y, chosen)
+        return Batch(_chosen(x, chosen)[:, :longest], y[:, :longest] if self.per_step else y, lengths)
+
+
+def _chosen(values: Tensor, chosen: slice | Tensor) -> Tensor:
+    return values[chosen] if isinstance(chosen, slice) else values.index_select(0, chosen)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -172,7 +219,7 @@ class Splits:
         """How many batches an epoch has."""
         return len(self._cuts())
 
-    def batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def batches(self, epoch: int) -> Iterator[Batch]:
         """The training batches of an epoch (from 0): shuffled, augmented, and as they arrive at the network.
 
         Order and draws follow from the seed and the epoch alone, and are the same on every device; a run that
@@ -183,12 +230,13 @@ class Splits:
         order = torch.randperm(count, generator=generator) if self.shuffle else torch.arange(count)
         x = self.train.x if self._raw is None else self._raw
         for cut in torch.split(order.to(x.device), self._cuts()):
-            batch = x.index_select(0, cut)
+            batch = self.train.take(cut, x)
             if self._raw is not None:
+                augmented = batch.x
                 for step in self.augmentations:
-                    batch = step.apply(batch, generator)
-                batch = self.preprocessing.apply_affine(batch)
-            yield batch, self.train.y.index_select(0, cut)
+                    augmented = step.apply(augmented, generator)
+                batch = batch._replace(x=self.preprocessing.apply_affine(augmented))
+            yield batch
 
     def _cuts(self) -> list[int]:
         """Their sizes. A last batch of one joins the one before: BatchNorm cannot normalise one value."""
@@ -207,10 +255,8 @@ def load_splits(data: Data, folder: Path, *, seed: int = 0, device: torch.device
     source, info = _described(data, folder)
     parts = _parts(data, source, _load(data, folder, source))
     raw = {name: _tensors(data.geometry, part) for name, part in parts.items()}
-    preprocessing = Preprocessing.fit(data, source, raw["train"][0])
-    ready = {
-        name: Part(preprocessing.apply_affine(x).to(device), y.to(device)) for name, (x, y) in raw.items()
-    }
+    preprocessing = Preprocessing.fit(data, source, raw["train"].x)
+    ready = {name: _ready(part, preprocessing, source.target, device) for name, part in raw.items()}
     return Splits(
         info,
         ready["train"],
@@ -221,8 +267,31 @@ def load_splits(data: Data, folder: Path, *, seed: int = 0, device: torch.device
         data.shuffle,
         seed,
         data.augmentations,
-        raw["train"][0].to(device) if data.augmentations else None,
+        raw["train"].x.to(device) if data.augmentations else None,
     )
+
+
+def load_part(data: Data, folder: Path, part: str, preprocessing: Preprocessing) -> Part:
+    """One part of data as it arrives at a network, on the CPU, preprocessed as was fitted before.
+
+    Raises ``DataError`` if there is no such part.
+    """
+    source, _ = _described(data, folder)
+    parts = _parts(data, source, _load(data, folder, source))
+    return _ready(_tensors(data.geometry, _named(parts, part)), preprocessing, source.target, "cpu")
+
+
+def _ready(raw: Batch, preprocessing: Preprocessing, target: Target, device: torch.device | str) -> Part:
+    x, y = preprocessing.apply_affine(raw.x), preprocessing.targets(raw.y)
+    return Part(x.to(device), y.to(device), raw.lengths, target.steps is not None)
+
+
+def _named(parts: dict[str, Examples], name: str) -> Examples:
+    if name not in parts:
+        raise DataError(
+            f"the data has no part `{name}`", f"It has {', '.join(f'`{known}`' for known in parts)}."
+        )
+    return parts[name]
 
 
 def load_arrays(data: Data, folder: Path, part: str | None = None) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -236,25 +305,22 @@ def load_arrays(data: Data, folder: Path, part: str | None = None) -> tuple[NDAr
     if part is None:
         chosen = [examples, *([examples.test] if examples.test else [])]
     else:
-        parts = _parts(data, source, examples)
-        if part not in parts:
-            raise DataError(
-                f"the data has no part `{part}`", f"It has {', '.join(f'`{name}`' for name in parts)}."
-            )
-        chosen = [parts[part]]
-    x = np.concatenate([_tensors(data.geometry, one)[0].numpy() for one in chosen])
+        chosen = [_named(_parts(data, source, examples), part)]
+    if any(one.lengths is not None for one in chosen):
+        raise DataError("the sequences are of unequal lengths, and one array cannot say where each ends")
+    x = np.concatenate([_tensors(data.geometry, one).x.numpy() for one in chosen])
     return x, np.concatenate([one.y for one in chosen])
 
 
 def _described(data: Data, folder: Path) -> tuple[DataInfo, DataInfo]:
     try:
-        return data.source.describe(folder), data.describe(folder)
+        return data.fitted.describe(folder), data.describe(folder)
     except Cause as cause:
         raise DataError(cause.problem, cause.hint) from None
 
 
 def _load(data: Data, folder: Path, source: DataInfo) -> Examples:
-    examples = data.source.load(folder)
+    examples = data.fitted.load(folder)
     found = (len(examples.x), 0 if examples.test is None else len(examples.test.x))
     if found != (source.examples, source.test_examples):
         raise DataError("the data changed while it was being read", "Run again.")
@@ -264,22 +330,33 @@ def _load(data: Data, folder: Path, source: DataInfo) -> Examples:
 def _parts(data: Data, source: DataInfo, examples: Examples) -> dict[str, Examples]:
     """The parts that hold anything, by name."""
     split: Split = data.splits(source)
-    indices = split.indices(examples.y, source.target.classes)
-    parts = {name: Examples(examples.x[chosen], examples.y[chosen]) for name, chosen in indices.items()}
+    one_class_each = source.target.classes if source.target.steps is None else None
+    indices = (
+        {
+            name: np.arange(len(examples.x))[chosen.start : chosen.stop]
+            for name, chosen in split.in_order(len(examples.x), source.overlap).items()
+        }
+        if source.ordered
+        else split.indices(examples.y, one_class_each)
+    )
+    parts = {name: examples.take(chosen) for name, chosen in indices.items()}
     if examples.test is not None:
         parts["test"] = examples.test
-    if source.target.classes is not None:
+    if one_class_each is not None and source.target.classes is not None:
         check_labels({name: part.y for name, part in parts.items()}, source.target.classes)
     return {name: parts[name] for name in PARTS if len(parts[name].x)}
 
 
-def _tensors(geometry: tuple[Geometry, ...], part: Examples) -> tuple[Tensor, Tensor]:
+def _tensors(geometry: tuple[Geometry, ...], part: Examples) -> Batch:
     x = torch.from_numpy(np.ascontiguousarray(part.x))
-    return Preprocessing(geometry).apply_geometry(x), torch.from_numpy(np.ascontiguousarray(part.y))
+    y = torch.from_numpy(np.ascontiguousarray(part.y))
+    lengths = None if part.lengths is None else torch.from_numpy(part.lengths)
+    return Batch(Preprocessing(geometry).apply_geometry(x), y, lengths)
 
 
 def _affine(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    shape = (-1, *[1] * (x.dim() - 2))
+    """Each channel of N×C×H×W, or feature of N×T×F or N×F, by its own values."""
+    shape = (-1,) if x.dim() == 3 else (-1, *[1] * (x.dim() - 2))
     return x * scale.view(shape) + shift.view(shape)
 
 

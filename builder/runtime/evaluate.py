@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from builder.dataset import PARTS
 from builder.errors import DataError, RunError
-from builder.runtime.data import load_arrays
-from builder.runtime.measure import measure, outputs
-from builder.runtime.module import inputs_of
+from builder.runtime.data import load_part
+from builder.runtime.measure import measure, naive, outputs
+from builder.runtime.module import inputs_of, lengths_of
 from builder.runtime.run import Run
 
 Array = NDArray[Any]
@@ -31,33 +31,45 @@ def evaluate(run: Run, split: str = "test") -> dict[str, float]:
             f"The data of the run `{run.folder}` cannot be found, so there is nothing to evaluate on.",
             "Put it back where `spec.yaml` looks for it, or use `predict`.",
         )
-    x, y = load_arrays(run.spec.data, run.spec.folder, split)
-    return measure(
-        run.module,
-        run.preprocessing.apply_affine(torch.from_numpy(x)),
-        torch.from_numpy(y),
-        run.spec.train,
-        split,
-    )
+    part = load_part(run.spec.data, run.spec.folder, split, run.preprocessing)
+    section, fitted = run.spec.train, run.preprocessing
+    figures = measure(run.module, part, section, split, preprocessing=fitted)
+    return figures | naive(part, section, split, fitted)
 
 
-def predict(run: Run, x: Array) -> Array | dict[str, Array]:
+def predict(run: Run, x: Array, lengths: Array | None = None) -> Array | dict[str, Array]:
     """The network's output on examples as their source gives them: N×C×H×W in [0, 1] for images.
 
-    All of ``preprocess`` is applied, as fitted in training. A dict by name where the spec has several
-    outputs. Raises ``DataError`` if the examples do not have the shape that the network's input needs.
+    All of ``preprocess`` is applied, as fitted in training, and undone for a forecast. ``lengths`` (int64, N)
+    are those of sequences that are padded at the end; what comes out at padded steps means nothing. A dict by
+    name where the spec has several outputs. Raises ``DataError`` if the examples do
+    not have the shape that the network's input needs.
     """
     types = inputs_of(run.module)
     if len(types) != 1:
         raise RunError(f"The network has {len(types)} inputs, and `predict` takes one array.")
     (wanted,) = types.values()
-    tokens = wanted.vocabulary is not None
-    raw = torch.from_numpy(np.ascontiguousarray(x, dtype=np.int64 if tokens else np.float32))
-    ready = run.preprocessing(raw) if not tokens else raw
-    if tuple(ready.shape[1:]) != wanted.shape:
+    raw = torch.from_numpy(np.ascontiguousarray(x, dtype=np.int64 if wanted.vocabulary else np.float32))
+    ready = run.preprocessing(raw) if wanted.vocabulary is None else raw
+    if not wanted.fits(ready.shape[1:]):
         raise DataError(
             f"the network needs {wanted}, and examples of {list(raw.shape)} give {list(ready.shape)}"
         )
-    found = outputs(run.module, ready)
-    arrays = {name: tensor.numpy() for name, tensor in found.items()}
+    if (
+        wanted.vocabulary is not None
+        and raw.numel()
+        and not 0 <= int(raw.min()) <= int(raw.max()) < wanted.vocabulary
+    ):
+        raise DataError(f"tokens lie from 0 to {wanted.vocabulary - 1}, and some here do not")
+    if lengths is not None and not lengths_of(run.module):
+        raise DataError(f"the network needs {wanted}, all of one length, and lengths are given")
+    ends = None if lengths is None else torch.from_numpy(np.ascontiguousarray(lengths, dtype=np.int64))
+    if ends is not None and (tuple(ends.shape) != (len(raw),) or not _within(ends, raw.shape[1])):
+        raise DataError(f"lengths are one for each of {len(raw)} examples, from 1 to {raw.shape[1]}")
+    found = outputs(run.module, ready, lengths=ends)
+    arrays = {name: run.preprocessing.in_units(tensor).numpy() for name, tensor in found.items()}
     return arrays if len(arrays) > 1 else next(iter(arrays.values()))
+
+
+def _within(lengths: torch.Tensor, steps: int) -> bool:
+    return not len(lengths) or 1 <= int(lengths.min()) <= int(lengths.max()) <= steps

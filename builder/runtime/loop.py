@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -12,10 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from builder.errors import TrainingError
-from builder.runtime.data import Splits
+from builder.runtime.data import Batch, Splits
 from builder.runtime.events import BatchDone, EpochStarted, Watch
-from builder.runtime.measure import channels_last, measure, numbers, sums
-from builder.runtime.module import Network
+from builder.runtime.measure import channels_last, measure, numbers, scored, sums
+from builder.runtime.module import Network, unrolled
+from builder.runtime.planning import States
 from builder.runtime.run import Figures
 from builder.training.section import EarlyStopping, Train
 
@@ -45,7 +47,8 @@ class Loop:
     """A network on its way: everything that changes during training, and can be saved and restored.
 
     The optimiser sees only what is not frozen. Weights stay float32; under ``precision`` the network and the
-    loss compute in torch.autocast, float16 with torch.amp.GradScaler.
+    loss compute in torch.autocast, float16 with torch.amp.GradScaler. Under ``truncate`` the optimiser steps
+    after each piece of a sequence, a scheduler of batches still once a batch.
     """
 
     def __init__(self, network: Network, train: Train, splits: Splits, device: torch.device) -> None:
@@ -138,31 +141,53 @@ class Loop:
         total = torch.zeros((), dtype=torch.float64, device=self._device)
         seen, rate = 0, 0.0
         self.network.train()
-        for index, (x, y) in enumerate(self.splits.batches(epoch - 1), 1):
-            self.optimizer.zero_grad(set_to_none=True)
-            with self._precision:
-                loss = self._criterion(self.network(channels_last(x)), y)
-            torch.autograd.backward(scaler.scale(loss))
-            if clip is not None:
-                scaler.unscale_(self.optimizer)
-                nn.utils.clip_grad_norm_(self.weights, clip)
-            rate = self.optimizer.param_groups[0]["lr"]
-            scaler.step(self.optimizer)
-            scaler.update()
+        for index, batch in enumerate(self.splits.batches(epoch - 1), 1):
+            for loss, targets in self._losses(batch):
+                self.optimizer.zero_grad(set_to_none=True)
+                torch.autograd.backward(scaler.scale(loss))
+                if clip is not None:
+                    scaler.unscale_(self.optimizer)
+                    nn.utils.clip_grad_norm_(self.weights, clip)
+                rate = self.optimizer.param_groups[0]["lr"]
+                scaler.step(self.optimizer)
+                scaler.update()
+                total.add_(loss.detach(), alpha=1 if summed else targets)
+                seen += targets
             if every_batch:
                 self._scheduler.step()
-            total.add_(loss.detach(), alpha=1 if summed else len(y))
-            seen += len(y)
             if watch is not None:
                 watch(BatchDone(epoch, index, batches, total, seen))
         return float(total) / seen, float(rate)
+
+    def _losses(self, batch: Batch) -> Iterator[tuple[Tensor, int]]:
+        """The loss to step on and how many targets it has: of the batch, or of one piece after another."""
+        per_step = self.splits.train.per_step
+        if self.train.truncate is None:
+            given = () if batch.lengths is None else (batch.lengths,)
+            with self._precision:
+                output, target = scored(self.network(channels_last(batch.x), *given), batch, per_step)
+                loss = self._criterion(output, target)
+            yield loss, len(target)
+            return
+        states: dict[str, States] = {}
+        for piece in pieces(batch, self.train.truncate):
+            with self._precision:
+                found, ends = unrolled(self.network, (piece.x,), (piece.lengths,), states)
+                assert isinstance(found, Tensor), "a spec that is trained has one output"
+                output, target = scored(found, piece, per_step)
+                loss = self._criterion(output, target)
+            yield loss, len(target)
+            if self.train.carry_state:
+                states = {layer: tuple(state.detach() for state in held) for layer, held in ends.items()}
 
     def _validate(self, epoch: int) -> Figures:
         names = [name for name in self.train.monitored if name.startswith("validation_")]
         part = self.splits.validation
         if part is None:
             return dict.fromkeys(names)
-        found = measure(self.network, part.x, part.y, self.train, "validation", self._precision)
+        found = measure(
+            self.network, part, self.train, "validation", self._precision, self.splits.preprocessing
+        )
         self._finite(found["validation_loss"], "validation", epoch)
         return numbers({name: found[name] for name in names})
 
@@ -188,6 +213,15 @@ class Loop:
         raise TrainingError(
             f"The {part} loss of epoch {epoch} is not finite ({loss}). {kept}", f"Try {' or '.join(hints)}."
         )
+
+
+def pieces(batch: Batch, steps: int) -> Iterator[Batch]:
+    """The batch's sequences cut every so many steps; one that has ended is 0 steps long from there on."""
+    for start in range(0, batch.x.shape[1], steps):
+        here = slice(start, start + steps)
+        x, y = batch.x[:, here], batch.y[:, here]
+        lengths = None if batch.lengths is None else (batch.lengths - start).clamp(0, x.shape[1])
+        yield Batch(x, y, lengths)
 
 
 def _plain(state: dict[str, Any]) -> dict[str, Any]:

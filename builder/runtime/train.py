@@ -19,7 +19,7 @@ from builder.runtime.events import CheckpointSaved, EpochDone, Exported, Stopped
 from builder.runtime.export import export
 from builder.runtime.files import write_json
 from builder.runtime.loop import Loop
-from builder.runtime.measure import measure, numbers
+from builder.runtime.measure import measure, naive, numbers
 from builder.runtime.module import build, complete_graph
 from builder.runtime.run import (
     CHECKPOINT,
@@ -169,8 +169,9 @@ def _finish(loop: Loop, spec: ModelSpec, out: Path, watch: Watch | None) -> Run:
     }
     run = Run(out, spec, loop.network, loop.splits.preprocessing, tuple(loop.history), summary)
     if loop.splits.test is not None:
-        part = loop.splits.test
-        summary |= numbers(measure(loop.network, part.x, part.y, loop.train, "test"))
+        part, fitted = loop.splits.test, loop.splits.preprocessing
+        summary |= numbers(measure(loop.network, part, loop.train, "test", preprocessing=fitted))
+        summary |= numbers(naive(part, loop.train, "test", fitted))
     write_json(out / SUMMARY, summary)
     proof = export(run, run.onnx)
     summary["onnx"] = asdict(proof)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, final
 
-from pydantic import PlainValidator, WithJsonSchema
-
 from builder.component import Accepted, Rejected
-from builder.fields import Probability, wrong
+from builder.fields import Checked, Probability, wrong
 from builder.shapes import TensorType
 from builder.transform import Augmentation, expect_image
 
@@ -34,14 +32,14 @@ def _degrees(value: Any) -> float | tuple[float, float]:
 _NUMBER: Final[dict[str, Any]] = {"type": "number"}
 Degrees = Annotated[
     float | tuple[float, float],
-    PlainValidator(_degrees),
-    WithJsonSchema(
+    Checked(
+        _degrees,
         {
             "anyOf": [
                 _NUMBER | {"minimum": 0},
                 {"type": "array", "items": _NUMBER, "minItems": 2, "maxItems": 2},
             ]
-        }
+        },
     ),
 ]
 

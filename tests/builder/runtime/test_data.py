@@ -72,18 +72,18 @@ def test_batches_hold_every_example_once_and_follow_from_seed_and_epoch() -> Non
     splits = load_splits(ALL, HERE, seed=5)
     batches = list(splits.batches(0))
     assert len(batches) == splits.steps_per_epoch == 13
-    assert [len(x) for x, _ in batches] == [100] * 12 + [58]
+    assert [len(x) for x, *_ in batches] == [100] * 12 + [58]
 
     def flat(epoch: int, seed: int = 5) -> Tensor:
-        return torch.cat([x for x, _ in load_splits(ALL, HERE, seed=seed).batches(epoch)]).flatten(1)
+        return torch.cat([x for x, *_ in load_splits(ALL, HERE, seed=seed).batches(epoch)]).flatten(1)
 
-    found = torch.cat([x for x, _ in batches]).flatten(1)
+    found = torch.cat([x for x, *_ in batches]).flatten(1)
     every = splits.train.x.flatten(1)
     assert torch.equal(found.sort(0).values, every.sort(0).values)
     assert torch.equal(found, flat(0))
     assert not torch.equal(found, flat(1))
     assert not torch.equal(found, flat(0, seed=6))
-    for x, y in batches[:2]:  # the labels come along
+    for x, y, _ in batches[:2]:  # the labels come along
         for one, label in zip(x[:5], y[:5], strict=True):
             same = (splits.train.x == one).flatten(1).all(1)
             assert label in splits.train.y[same]
@@ -91,12 +91,12 @@ def test_batches_hold_every_example_once_and_follow_from_seed_and_epoch() -> Non
 
 def test_without_shuffle_the_order_is_the_sources() -> None:
     splits = load_splits(Data(source=Digits(), shuffle=False), HERE)
-    assert torch.equal(torch.cat([x for x, _ in splits.batches(3)]), splits.train.x)
+    assert torch.equal(torch.cat([x for x, *_ in splits.batches(3)]), splits.train.x)
 
 
 def test_a_last_batch_of_one_joins_the_one_before() -> None:
     splits = load_splits(Data(source=Digits(), batch_size=419), HERE)  # 1,258 = 3·419 + 1
-    assert [len(x) for x, _ in splits.batches(0)] == [419, 419, 420]
+    assert [len(x) for x, *_ in splits.batches(0)] == [419, 419, 420]
     assert load_splits(Data(source=Digits(), batch_size=1), HERE).steps_per_epoch == 1258
 
 
@@ -110,17 +110,17 @@ def test_augmentation_is_before_the_affine_step_and_on_training_batches_only() -
     splits = load_splits(flip, HERE)
     raw = torch.from_numpy(load_arrays(flip, HERE, "train")[0])
     assert torch.equal(splits.train.x, raw * 2 - 1)
-    assert torch.equal(torch.cat([x for x, _ in splits.batches(0)]), raw.flip(-1) * 2 - 1)
+    assert torch.equal(torch.cat([x for x, *_ in splits.batches(0)]), raw.flip(-1) * 2 - 1)
     # A rotation's `fill` of 0 is black before Rescale, and −1 after it.
     turned = load_splits(flip.model_copy(update={"augment": (RandomRotation(degrees=(45, 45)),)}), HERE)
-    corners = torch.cat([x[:, 0, 0, 0] for x, _ in turned.batches(0)])
+    corners = torch.cat([x[:, 0, 0, 0] for x, *_ in turned.batches(0)])
     assert torch.equal(corners, torch.full_like(corners, -1))
 
 
 def test_augmented_batches_repeat() -> None:
     data = Data(source=Digits(), augment=(RandomHorizontalFlip(), RandomRotation(degrees=20)))
     first, again, later = (
-        torch.cat([x for x, _ in load_splits(data, HERE, seed=1).batches(epoch)]) for epoch in (0, 0, 1)
+        torch.cat([x for x, *_ in load_splits(data, HERE, seed=1).batches(epoch)]) for epoch in (0, 0, 1)
     )
     assert torch.equal(first, again)
     assert not torch.equal(first, later)
@@ -231,6 +231,6 @@ def test_data_that_cannot_be_used_is_refused_before_training(tmp_path: Path) -> 
 def test_batches_are_the_same_on_every_device() -> None:
     data = ALL.model_copy(update={"augment": (RandomHorizontalFlip(),)})
     here, there = (load_splits(data, HERE, seed=2, device=device) for device in ("cpu", "cuda"))
-    for (x, y), (x_there, y_there) in zip(here.batches(1), there.batches(1), strict=True):
+    for (x, y, _), (x_there, y_there, _) in zip(here.batches(1), there.batches(1), strict=True):
         assert torch.equal(y, y_there.cpu())
         torch.testing.assert_close(x, x_there.cpu())

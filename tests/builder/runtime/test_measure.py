@@ -11,6 +11,7 @@ from torch import nn
 
 from builder import loads
 from builder.runtime import build
+from builder.runtime.data import Part
 from builder.runtime.measure import channels_last, measure, outputs
 from builder.spec import ModelSpec
 
@@ -30,7 +31,7 @@ def test_loss_and_metrics(small: Small) -> None:
     spec = small()
     assert spec.train is not None
     network, x, y = build(spec), torch.randn(40, 1, 8, 8), torch.randint(10, (40,))
-    found = measure(network, x, y, spec.train, "test")
+    found = measure(network, Part(x, y), spec.train, "test")
     logits = network.eval()(x)
     assert found["test_loss"] == pytest.approx(nn.functional.cross_entropy(logits, y).item())
     assert found["test_accuracy"] == pytest.approx(accuracy_score(y, logits.argmax(1)))
@@ -41,7 +42,10 @@ def test_a_sum_is_given_per_example(small: Small) -> None:
     mean, summed = small(), small("train.loss={CrossEntropyLoss: {reduction: sum}}")
     assert mean.train is not None and summed.train is not None
     network, x, y = build(mean), torch.randn(40, 1, 8, 8), torch.randint(10, (40,))
-    one, other = measure(network, x, y, mean.train, "a"), measure(network, x, y, summed.train, "a")
+    one, other = (
+        measure(network, Part(x, y), mean.train, "a"),
+        measure(network, Part(x, y), summed.train, "a"),
+    )
     assert one["a_loss"] == pytest.approx(other["a_loss"], rel=1e-5)
 
 

@@ -85,7 +85,7 @@ def test_the_same_bits_as_a_loop_by_hand(small: Small, tmp_path: Path, no_export
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-2, fused=True)
     scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1)
     for epoch in range(3):
-        for x, y in splits.batches(epoch):
+        for x, y, _ in splits.batches(epoch):
             optimizer.zero_grad()
             nn.functional.cross_entropy(net(x), y).backward()
             nn.utils.clip_grad_norm_(net.parameters(), 0.5)
