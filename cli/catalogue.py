@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 # Each kind and where its catalogue is.
 KINDS: Final = {
     "layers": ("builder.layer", "layers"),
-    "losses": ("builder.training.losses", "losses"),
-    "optimizers": ("builder.training.optimizers", "optimizers"),
+    "losses": ("builder.training.loss", "losses"),
+    "optimizers": ("builder.training.optimizer", "optimizers"),
     "schedulers": ("builder.training.scheduler", "schedulers"),
-    "metrics": ("builder.training.metrics", "metrics"),
+    "metrics": ("builder.training.metric", "metrics"),
     "initializers": ("builder.training.initializer", "initializers"),
     "datasets": ("builder.dataset", "datasets"),
     "transforms": ("builder.transform", "transforms"),
@@ -26,7 +26,7 @@ KINDS: Final = {
 }
 
 # The sizes that follow from what arrives.
-INFERRED: Final = frozenset({"in_channels", "in_features", "num_features", "num_embeddings"})
+INFERRED: Final = frozenset({"in_channels", "in_features", "input_size", "num_features", "num_embeddings"})
 
 SIMPLE: Final = {
     "integer": "a whole number",
@@ -66,7 +66,8 @@ def layers(
     module, attribute = KINDS[kind]
     catalogue: Catalogue[Component] = getattr(import_module(module), attribute)
     if name is not None:
-        found = catalogue.get(name)
+        found = _cell_type(name) if kind == "layers" and name not in catalogue else None
+        found = found or catalogue.get(name)
         if as_json:
             render.show_json(_data(found))
         else:
@@ -80,6 +81,10 @@ def layers(
         for known in sorted(catalogue)
     ]
     render.show(render.table((kind, ""), rows))
+    if kind == "layers":
+        from builder.library import shipped
+
+        render.show([(), *render.wrapped(f"Recurrent cells of the library: {' '.join(shipped())}")])
     render.show([(), (("hint", f"`gradspec layers{_flag(kind)} {rows[0][0]}` shows one with its fields."),)])
 
 
@@ -106,6 +111,10 @@ def page(component: type[Component]) -> list[render.Line]:
         fits = max(map(render.columns, lines)) <= render.width() - 2
         shown += render.wrapped(paragraph if fits else " ".join(lines), "  ")
         shown.append(())
+    if equations := _equations(component):
+        from cli.explaining import equation_lines
+
+        shown += [*(line for one in equations for line in equation_lines(one)), ()]
     rows = [(name, _default(component, name), _takes(component, name)) for name in component.model_fields]
     if rows:
         shown += [*render.table(("  field", "default", "takes"), [(f"  {a}", b, c) for a, b, c in rows])]
@@ -116,6 +125,31 @@ def page(component: type[Component]) -> list[render.Line]:
         shown += [(), (("title", "  examples"),)]
         shown += [(("", f"  - {component.__name__}" + (f": {text}" if text else "")),) for text in examples]
     return shown
+
+
+def _cell_type(name: str) -> type[Component] | None:
+    """A cell of the shipped library as a layer type, its page saying its paper."""
+    from builder.library import shipped_cell
+
+    cell = shipped_cell(name)
+    if cell is None:
+        return None
+    from builder.cell_layer import cell_layer
+    from builder.library_notes import note
+
+    found = cell_layer(cell)
+    found.__doc__ = "\n\n".join(filter(None, [note(name), found.__doc__]))
+    return found
+
+
+def _equations(component: type[Component]) -> tuple[str, ...]:
+    """The equations of a recurrent cell; none of anything else."""
+    cell = getattr(component, "cell", None)
+    if cell is None:
+        return ()
+    from builder.typeset import typeset
+
+    return typeset(cell)
 
 
 def _manual(component: type[Component]) -> str:
@@ -200,6 +234,7 @@ def _data(component: type[Component]) -> dict[str, Any]:
     return {
         "name": component.__name__,
         "manual": _manual(component),
+        **({"equations": list(equations)} if (equations := _equations(component)) else {}),
         "fields": {
             name: {"default": _default(component, name), "takes": _takes(component, name)}
             for name in component.model_fields

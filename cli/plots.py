@@ -1,0 +1,87 @@
+"""Plots, as PNG. matplotlib is loaded only to draw one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from builder.errors import RunError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from builder.runtime.gradient_flow import GradientFlow
+    from builder.runtime.through_time import ThroughTime
+
+DPI: Final = 150
+LEAST: Final = 1e-30  # what is drawn of a gradient of nothing
+COLOUR: Final = "#2563eb"
+
+
+def plot_norms(flow: GradientFlow, path: Path) -> None:
+    """‖∂loss/∂state_t‖ over time, on a logarithmic scale."""
+    figure = _figure(7, 3.6)
+    axes = figure.subplots()
+    axes.semilogy(range(1, len(flow.norms) + 1), flow.norms.clip(LEAST), color=COLOUR)
+    axes.set_xlabel("step t")
+    axes.set_ylabel(f"‖∂loss/∂{_math(flow.state)}‖")
+    axes.set_title(f"{flow.layer} ({flow.seen.cell.name})", loc="left")
+    axes.grid(True, which="major", alpha=0.3)
+    figure.savefig(path)
+
+
+def plot_gates(seen: ThroughTime, path: Path, example: int = 0) -> None:
+    """Every gate and state over one sequence, units × time, and what each state hands on.
+
+    The conveyor belt of an LSTM: the last picture is f ⊙ c of the step before.
+    """
+    pictures = {f"${_tex(name)}$": tensor[example] for name, tensor in seen.values.items()}
+    for state in seen.cell.carried:
+        if state in seen.values and (kept := seen.carried_on(state)) is not None:
+            pictures[f"kept of ${_tex(state, 't-1')}$"] = kept[example]
+    figure = _figure(8, 1.1 + 1.15 * len(pictures))
+    every = figure.subplots(len(pictures), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, (label, picture) in zip(every, pictures.items(), strict=True):
+        low, high = float(picture.min()), float(picture.max())
+        reach = max(abs(low), abs(high), 1e-12)
+        signed = low < 0
+        image = axes.imshow(
+            picture.T.numpy(),
+            aspect="auto",
+            interpolation="nearest",
+            cmap="RdBu_r" if signed else "viridis",
+            vmin=-reach if signed else 0,
+            vmax=reach if signed else max(1.0, high),
+            extent=(0.5, len(picture) + 0.5, picture.shape[1] + 0.5, 0.5),
+        )
+        axes.set_ylabel(label, rotation=0, ha="right", va="center")
+        axes.set_yticks([])
+        figure.colorbar(image, ax=axes, pad=0.01)
+    every[0].set_title(f"{seen.cell.name}: every unit over one sequence", loc="left")
+    every[-1].set_xlabel("step t")
+    figure.savefig(path)
+
+
+def _figure(wide: float, high: float) -> Figure:
+    try:
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError:
+        raise RunError("plots need matplotlib, and it is not installed", "`pip install matplotlib`") from None
+    return Figure(figsize=(wide, high), dpi=DPI, layout="constrained")
+
+
+def _math(name: str) -> str:
+    return f"${_tex(name)}$"
+
+
+def _tex(name: str, time: str = "t") -> str:
+    r"""A value as matplotlib sets it.
+
+    >>> _tex("h"), _tex("c_tilde"), _tex("gate_1", "t-1")
+    ('h_{t}', '\\tilde{c}_{t}', '\\mathrm{gate\\_1}_{t-1}')
+    """
+    letter, _, accent = name.rpartition("_")
+    if len(letter) == 1 and accent in ("tilde", "hat", "bar"):
+        return rf"\{accent}{{{letter}}}_{{{time}}}"
+    plain = name if len(name) == 1 else rf"\mathrm{{{name.replace('_', chr(92) + '_')}}}"
+    return f"{plain}_{{{time}}}"
