@@ -11,14 +11,26 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import permutations
+from itertools import count, permutations
 from typing import Final
 
 from builder.cell import Cell
-from builder.normal_form import Atom, Call, Column, Monomial, NormalForm, Own, Polynomial, Value, atoms
+from builder.normal_form import (
+    Atom,
+    Call,
+    Column,
+    Monomial,
+    NormalForm,
+    Own,
+    Polynomial,
+    TooLarge,
+    Value,
+    atoms,
+)  # fmt: skip
 
 MOST_FLIPS: Final = 8
 MOST_STATES: Final = 4
+MOST_PAIRS: Final = 20_000  # of atoms that are tried: gates that may stand for each other multiply the ways
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -60,7 +72,8 @@ class Correspondence:
 def correspondences(one: Cell, other: Cell, lacking: bool = False) -> Iterator[Correspondence]:
     """All ways in which the cells' sums match. ``lacking``: the other need not fill every place.
 
-    There is none for a cell with very many gates. Raises ``TooLarge`` for one whose sums grow too large.
+    There is none for a cell with very many gates. Raises ``TooLarge`` for one whose sums grow too large, or
+    match in too many ways.
     """
     ours = NormalForm(one)
     theirs = NormalForm(other)
@@ -70,11 +83,12 @@ def correspondences(one: Cell, other: Cell, lacking: bool = False) -> Iterator[C
         return
     forms = [theirs, *(NormalForm(other, flips) for flips in range(1, 1 << theirs.choices))]
     first, *rest = ours.needed
+    tried = count(1)
     for order in permutations(theirs.needed[1:]):
         states = {first: theirs.needed[0]} | dict(zip(rest, order, strict=True))
         for form in forms:
             pairs = [(ours.values[a], form.values[b]) for a, b in states.items()]
-            yield from _Matching(one, other, lacking).all(pairs, Correspondence(states))
+            yield from _Matching(one, other, lacking, tried).all(pairs, Correspondence(states))
 
 
 def _functions(form: NormalForm) -> Counter[str]:
@@ -106,6 +120,7 @@ class _Matching:
     one: Cell
     other: Cell
     lacking: bool
+    tried: count[int]
 
     def all(
         self, pairs: Sequence[tuple[Polynomial, Polynomial]], so_far: Correspondence
@@ -156,6 +171,8 @@ class _Matching:
                 yield from self._products(a[1:], b[:place] + b[place + 1 :], matched)
 
     def _atoms(self, a: Atom, b: Atom, so_far: Correspondence) -> Iterator[Correspondence]:
+        if next(self.tried) > MOST_PAIRS:
+            raise TooLarge
         match a, b:
             case (Value(name), Value(other)):
                 if so_far.states.get(name, name) == other and (name == "x") == (other == "x"):

@@ -134,7 +134,10 @@ def assignments(one: Cell, other: Cell) -> Iterator[Equal]:
          for owned, against in ((ours, theirs), (theirs, ours))]
         for kind in kinds
     ]  # fmt: skip
-    ways = product(*(permutations(sources, min(len(sources), len(targets))) for sources, targets in groups))
+    ways = product(*(
+        islice(permutations(sources, min(len(sources), len(targets))), MOST_ASSIGNMENTS)
+        for sources, targets in groups
+    ))  # fmt: skip
     for way in islice(ways, MOST_ASSIGNMENTS):
         told: dict[Leaf, Combination] = {}
         for chosen, (_, targets) in zip(way, groups, strict=True):

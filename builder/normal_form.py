@@ -17,11 +17,12 @@ from builder.term import Apply, Constant, Project, Read, Term, Weight
 ODD: Final = frozenset({"tanh", "softsign", "hardtanh"})  # f(−a) = −f(a)
 MIRRORED: Final = frozenset({"sigmoid", "hardsigmoid"})  # f(−a) = 1 − f(a)
 LARGEST: Final = 400  # products in one sum
+DEEPEST: Final = 4000  # atoms within one function, each counted as often as it is written
 HIGHEST: Final = 4  # a power up to here is a product
 
 
 class TooLarge(Exception):
-    """The sums grow past ``LARGEST`` products: this form is not for such a cell."""
+    """The sums, or the ways to match them, are too many: this form is not for such a cell."""
 
 
 @final
@@ -57,6 +58,7 @@ class Call:
 
     function: str
     operands: tuple[Polynomial, ...]
+    size: int = field(default=1, compare=False, repr=False)
 
 
 Atom = Value | Own | Column | Call
@@ -201,7 +203,19 @@ class NormalForm:
 
 
 def _called(function: str, *operands: Polynomial) -> Polynomial:
-    return (((Call(function, operands),), 1.0),)
+    """Raises ``TooLarge`` before anything walks through what a chain of gates, written out, would fill."""
+    size = 1 + sum(_size(monomial) for operand in operands for monomial, _ in operand)
+    if size > DEEPEST:
+        raise TooLarge
+    return (((Call(function, operands, size),), 1.0),)
+
+
+def _size(monomial: Monomial) -> int:
+    """How many atoms are written in a product."""
+    return sum(
+        atom.size if isinstance(atom, Call) else 1 + _size(atom.operand) if isinstance(atom, Column) else 1
+        for atom in monomial
+    )
 
 
 def _positive(a: Polynomial) -> Polynomial:

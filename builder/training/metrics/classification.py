@@ -129,8 +129,8 @@ class f1(Metric):
 class perplexity(Metric):
     """exp of the mean of −log softmax(output)[class]: between how many classes the network is left to choose.
 
-    1 is certainty, the number of classes is knowing nothing; ∞ where an output is not finite. Source: Jelinek, Mercer, Bahl & Baker,
-    "Perplexity: a measure of the difficulty of speech recognition tasks" (1977).
+    1 is certainty, the number of classes is knowing nothing; ∞ where an output is not finite.
+    Source: Jelinek, Mercer, Bahl & Baker, "Perplexity: a measure of the difficulty of speech recognition tasks" (1977).
     """
 
     better: ClassVar[Better] = "lower"

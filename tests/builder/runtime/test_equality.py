@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,7 @@ from builder.cell_reader import read_cells
 from builder.correspondence import Leaf
 from builder.equality import Counterexample, Equal
 from builder.errors import Report
-from builder.recognition import torch_cells
+from builder.recognition import recognise, torch_cells
 from builder.runtime.equality import equal_in_meaning
 from builder.runtime.plain_cell import unrolled
 from builder.source import read_text
@@ -164,3 +166,30 @@ def test_says_what_corresponds(cells: dict[str, Cell]) -> None:
     assert answer.states == {"h": "y", "c": "memory"}
     assert answer.parameters[Leaf("forget.W", 0)] == ((-1.0, Leaf("f.W_f", 1)),)
     assert answer.parameters[Leaf("new.b_2")] == ()
+
+
+@pytest.mark.parametrize(
+    ("gates", "output"),
+    [
+        ({f"g{k}": "tanh(W @ x + U @ h_prev + b) * sigmoid(V @ x + b_2)" for k in range(9)}, None),
+        ({f"g{k}": "tanh(W @ x + U @ h_prev + b)" for k in range(24)}, None),
+        ({"g0": "tanh(W @ x)"} | {f"g{k}": f"tanh(g{k - 1} * sigmoid(g{k - 1}) + W @ x)" for k in range(1, 40)},
+         "g39 + h_prev"),
+    ],
+    ids=["interchangeable", "many", "a chain that doubles"],
+)  # fmt: skip
+def test_cells_of_many_gates_are_compared_in_bounded_work(
+    gates: dict[str, str], output: str | None, cell: Callable[[str], Cell]
+) -> None:
+    """All ways to match nine gates, or a chain written out, would not end within this test's life."""
+    output = output or " + ".join(gates)
+
+    def written(gates: dict[str, str]) -> Cell:
+        lines = "".join(f"  {name}: {text}\n" for name, text in gates.items())
+        return cell(f"states: [h]\ngates:\n{lines}update:\n  h: {output}\n")
+
+    assert recognise(written(gates)) is None
+    assert isinstance(equal_in_meaning(written(gates), written(gates)), Equal)
+    last = list(gates)[-1]
+    other = gates | {last: f"2 * ({gates[last]})"}
+    assert isinstance(equal_in_meaning(written(gates), written(other)), Counterexample)
