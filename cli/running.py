@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -105,11 +106,16 @@ def ending(run: Run) -> list[render.Line]:
 
 def proof_line(proof: Proof) -> render.Line:
     """What was found when the ONNX file was held against its network."""
-    batches = " and ".join(map(str, proof.batches))
-    text = (
-        f" onnxruntime equals torch to {proof.largest:.1e} (allowed {proof.allowed:.1e}), batches {batches}"
-    )
+    text = f" onnxruntime equals torch to {proof.largest:.1e} (allowed {proof.allowed:.1e}), "
+    text += f"batches {_listed(proof.batches)}"
+    if proof.steps:
+        text += f" of {_listed(proof.steps)} steps"
     return (("good", "proved:"), ("", text))
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    *before, last = map(str, numbers)
+    return f"{', '.join(before)} and {last}" if before else last
 
 
 def wrote(path: Path) -> render.Line:

@@ -93,7 +93,8 @@ def export(
 ) -> None:
     """Write a run's network as one ONNX file, proved equal to it.
 
-    onnxruntime must agree with torch on random inputs at two batch sizes, or nothing is written.
+    onnxruntime must agree with torch on random inputs of several sizes, or nothing is written. Where an input has
+    an axis of free length, the file takes padded examples and their lengths.
 
     \b
         gradspec export run --out model.onnx

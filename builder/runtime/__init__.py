@@ -1,8 +1,9 @@
 """What needs torch: building, training, evaluating and exporting a spec's network."""
 
 from builder.runtime.evaluate import evaluate, predict
-from builder.runtime.export import Proof, export
+from builder.runtime.export import export
 from builder.runtime.module import Network, build
+from builder.runtime.proof import Proof
 from builder.runtime.run import Run, load_run, save_weights
 from builder.runtime.train import train
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from builder.runtime.export import Proof
+from builder.runtime.proof import Proof
 from builder.runtime.run import Figures
 
 

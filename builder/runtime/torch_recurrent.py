@@ -17,6 +17,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from builder.runtime.masking import reversed_by_length, valid_steps
 from builder.runtime.onnx_operators import operator
+from builder.runtime.placeholders import placeholders_allowed
 from builder.runtime.torch_twin import kind_of
 
 States = tuple[Tensor, ...]
@@ -46,9 +47,8 @@ class TorchRecurrent(nn.RNNBase):
 
     def unroll(self, x: Tensor, lengths: Tensor | None, states: States) -> tuple[Tensor, States]:
         """The output and the final states, each num_layers×N×(D·H); no ``states``: zeros to begin with."""
-        if torch.onnx.is_in_onnx_export() or (
-            torch.compiler.is_exporting() and (lengths is not None or self._exports_wrongly)
-        ):
+        ours = placeholders_allowed()
+        if ours or (torch.compiler.is_exporting() and (lengths is not None or self._exports_wrongly)):
             sequence, final = self._scanned(x, lengths, states)
         elif lengths is None:
             sequence, final = self._run(x, self._torchs(states))
@@ -131,7 +131,7 @@ class TorchRecurrent(nn.RNNBase):
             for name, weight in self._parameters.items()
             if name.endswith(suffix) and weight is not None
         }
-        if torch.onnx.is_in_onnx_export() and not self.proj_size:
+        if placeholders_allowed() and not self.proj_size:
             return operator(kind_of(self), list(weights.values()), x, begin, lengths, reverse)
         if reverse:
             x = reversed_by_length(x, lengths)

@@ -15,7 +15,8 @@ from onnx import numpy_helper
 from builder import loads
 from builder.errors import ExportError
 from builder.runtime import build, export
-from builder.runtime.export import _translated, prove
+from builder.runtime.export import translated
+from builder.runtime.proof import prove
 
 MANY = """
 inputs: {image: [1, 8, 8], words: {shape: [5], vocabulary: 11}}
@@ -62,7 +63,7 @@ def test_several_inputs_and_outputs(tmp_path: Path, capfd: pytest.CaptureFixture
 
 def test_a_perturbed_weight_is_not_proved() -> None:
     network = build(loads("input: [6]\nlayers: [{Linear: 4}, Tanh, {Linear: 3}]\n")).eval()
-    model = _translated(network)
+    model = translated(network)
     assert prove(network, model).largest < 1e-5
     for initializer in model.graph.initializer:
         values = numpy_helper.to_array(initializer).copy()
