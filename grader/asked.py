@@ -33,11 +33,13 @@ class Asked(Component):
     """One question: `ask` is its text, `answer` what the reference gives for it.
 
     `answer` is a number, a list of numbers, or an expression: `shape(layer)`, `parameters(layer)`,
-    `multiply_adds(layer)`, `value(layer)[i, j]`, `gradient(parameter)[i, j]`, `output()[i]`, `loss()`, and
-    arithmetic with them. `given` holds inputs, weights and the `target` by their names, small enough to work
-    with by hand: one example, or a batch. `digits` is how many significant digits an answer must have right:
-    absent, whole numbers are exact and others have four. `wrong` maps answers that betray a misconception to
-    what to say of them.
+    `multiply_adds(layer)`, `value(layer)[i, j]`, `gradient(parameter)[i, j]`, `output()[i]`, `loss()`,
+    `hidden(layer, t)[i]`, and arithmetic with them. `hidden(memory, 1)` is what the recurrent layer `memory`
+    gives after its first step, h_1; `hidden(memory, 3, c)` another state or a gate; step 0 is what it begins
+    with. `given` holds inputs, weights and the `target` by their names, small enough to work with by hand: one
+    example, or a batch; one number may stand for a whole array of weights. `digits` is how many significant
+    digits an answer must have right: absent, whole numbers are exact and others have four. `wrong` maps answers
+    that betray a misconception to what to say of them.
     """
 
     label: ClassVar[str | None] = "a question"
@@ -49,13 +51,18 @@ class Asked(Component):
             "wrong: {parameters(conv2d_2) - 16: You forgot the biases.}}"
         ),
         Accepted('{given: {image: [[0, 1], [2, 3]]}, answer: "value(edges)[0, 1, 1]", digits: 2}'),
+        Accepted("{given: {input: [[1], [0]]}, answer: 'hidden(lstm_1, 2, c)[0]', digits: 3}"),
         Accepted("[16, 10, 10]"),
         Accepted("42"),
     )
     rejects = (
         Rejected("{points: 4}", "`a question` needs `answer`"),
         Rejected("shapes(conv2d_2)", "there is no `shapes()` in questions"),
-        Rejected('"hidden(lstm, 3)"', "`hidden()` is not available yet"),
+        Rejected(
+            '"hidden(lstm)"',
+            "`hidden()` takes a layer, a step and, if it is not the output, a state, found 1",
+        ),
+        Rejected('"hidden(lstm, h)"', "expected the number of a step, found `h`"),
         Rejected(
             '"[c for c in output()]"', "`[c for c in output()]` is not part of the language of questions"
         ),

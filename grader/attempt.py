@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import sys
 import traceback
+from typing import Protocol
 
 from builder.errors import SpecErrors
-from grader.check import Check, Findings, Task
+from grader.check import Findings, Task
 from grader.frames import Frame, fits, pack
 from grader.outcome import Broken, Failed, Refusal
 from grader.submission import Submission
 
 
-def attempt(check: Check, task: Task, submission: Submission) -> Frame:
+class Works(Protocol):
+    """Whatever does a task's work: a check, or the comparison of two cells."""
+
+    def work(self, task: Task, submission: Submission) -> Findings:
+        """Computes. Raises ``Refusal`` for what the submission did."""
+
+
+def attempt(check: Works, task: Task, submission: Submission) -> Frame:
     """Runs a check's work: a frame of findings, of a refusal (the submission's fault) or an error (ours)."""
     try:
         findings = check.work(task, submission)

@@ -11,7 +11,7 @@ import numpy as np
 from builder.errors import Cause, DataError, Report, WeightsError
 from builder.reader import Reader
 from builder.source import read_text
-from builder.training.losses import Loss, losses
+from builder.training.loss import Loss, losses
 from builder.weights import read_header
 from grader.check import Array, Findings, Question, Subject, Task
 from grader.injection import (
@@ -19,12 +19,15 @@ from grader.injection import (
     ENTRY_STREAM,
     injected,
     input_names,
+    pieces_of,
     read_inputs,
     read_npz,
     reals,
     stream,
 )
 from grader.outline import Outline
+from grader.padding import Padding
+from grader.translation import pulled_back
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,16 +54,20 @@ def by_autograd(task: Task, submission: Submission, numerical: int) -> Findings:
     seed = int(task.parameters["seed"])
     names = [str(name) for name in task.parameters["inputs"]]  # the submission's, in the reference's order
     inputs = _inputs(task, names)
-    ours = {theirs: name for theirs, name, *_ in task.parameters["weights"]}
+    padding = Padding(task, submission.graph)
+    kinds = submission.graph.output_types.values()
 
     def value() -> Tensor:
-        outputs = _outputs(network, names, inputs)
+        outputs = _outputs(network, names, inputs, padding)
         return sum(  # type: ignore[return-value]
-            (_direction(seed, place, output) * output).sum() for place, output in enumerate(outputs)
+            padding.cleared(_direction(seed, place, output) * output, kind).sum()
+            for place, (output, kind) in enumerate(zip(outputs, kinds, strict=True))
         )
 
     value().backward()  # type: ignore[no-untyped-call]
-    arrays = {ours[name]: _gradient(weight) for name, weight in network.named_parameters()}
+    theirs = {name: _gradient(weight) for name, weight in network.named_parameters()}
+    shapes = {key: tuple(shape) for key, shape, *_ in task.parameters["weights"]}
+    arrays = pulled_back(pieces_of(task), theirs, shapes)
     if numerical:
         _hold_against_differences(network, value, numerical, seed)
     return Findings(arrays=arrays | _of_inputs(inputs))
@@ -207,8 +214,11 @@ def _tensor(array: Array) -> Tensor:
     return torch.from_numpy(np.array(array, np.float64 if array.dtype.kind == "f" else np.int64))
 
 
-def _outputs(network: Network, names: list[str], inputs: list[Tensor]) -> list[Tensor]:
-    given = network(**dict(zip(names, inputs, strict=True)))
+def _outputs(
+    network: Network, names: list[str], inputs: list[Tensor], padding: Padding | None = None
+) -> list[Tensor]:
+    lengths = {} if padding is None else padding.given
+    given = network(**dict(zip(names, inputs, strict=True)), **lengths)
     return list(given.values()) if isinstance(given, dict) else [given]
 
 

@@ -26,7 +26,8 @@ from grader.outcome import Outcome
 from grader.outline import Outline
 
 if TYPE_CHECKING:
-    from builder.training.losses import Loss
+    from builder.training.loss import Loss
+    from grader.cells import Comparer
     from grader.submission import Submission
 
 Array = NDArray[Any]
@@ -59,7 +60,8 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class Allow:
-    """What a submission may use: layer types (none: all), and how many numbers its text may hold."""
+    """What a submission may use: layer types (none: all; cells of its own always), and how many numbers its text
+    may hold."""
 
     layers: tuple[str, ...] | None = None
     literal_numbers: int | None = None
@@ -107,7 +109,7 @@ class Question:
 
     ``folder`` is the assignment's: the files that a check names stand in it. ``reference`` is none where a
     student checks his own folder; ``examples`` is none where the assignment has no `data`; ``loss``
-    is that of its `train`.
+    is that of its `train`. ``comparer`` tells which cells mean the same: absent, it works here.
     """
 
     folder: Path
@@ -115,6 +117,7 @@ class Question:
     examples: Examples | None = None
     allow: Allow = Allow()
     loss: Loss | None = None
+    comparer: Comparer | None = None
 
     @property
     def required(self) -> Outline:
@@ -183,8 +186,6 @@ class Check(Component):
 
 _LATER: Final = frozenset(
     {
-        "structure",
-        "gradient_flow",
         "generalisation",
         "robustness",
         "kernels",

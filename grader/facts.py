@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from builder.errors import Cause, did_you_mean
+from builder.errors import Cause, RunError, did_you_mean
 from builder.graph import GraphLayer
 from builder.shapes import TensorType
 from grader.backpropagation import loaded, loss_of
 from grader.check import Array
 from grader.questions import Value
+from grader.watching import watched
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from builder.runtime.module import Network
+    from builder.runtime.through_time import ThroughTime
     from grader.submission import Submission
 
 
@@ -47,11 +49,63 @@ class Facts:
         found: Value = getattr(self, f"_{function}")(name)
         return found
 
+    def hidden(self, layer: str, step: int, state: str | None) -> Value:
+        """A recurrent layer's output, or another state or gate, after ``step`` steps. Raises ``Cause``.
+
+        0 is what it begins with: zeros, unless another layer's states or learned values say otherwise. Of
+        several layers (`num_layers`) it is the last, of two directions the one that reads forwards.
+        """
+        use = self._graph.by_name.get(self._graph.aliases.get(layer, layer))
+        if use is None:
+            raise self._unknown(layer)
+        if not use.ports:
+            raise Cause(f"`{layer}` is not recurrent: it has no hidden state")
+        seen = self._unrolled(use.name)
+        state = state or next(iter(use.ports))
+        try:
+            along = seen.values[seen.checked(state)]
+        except RunError as error:
+            raise Cause(error.problem, error.hint) from None
+        steps = along.shape[1]
+        if not 0 <= step <= steps:
+            raise Cause(
+                f"there is no step {step}: the input that is given has {steps}",
+                "The first step is 1; 0 is before it.",
+            )
+        if step:
+            return self._plain(along[:, step - 1])
+        if state not in seen.cell.state_names:
+            raise Cause(f"`{state}` is not carried: it has no value before the first step")
+        if use.starts_from is not None or any(".initial" in name for name in use.parameter_shapes):
+            raise Cause(f"`{layer}` does not begin at zero", "Ask for a step from 1 on.")
+        return self._plain(along[:, 0] * 0)
+
+    def _unrolled(self, layer: str) -> ThroughTime:
+        """Every step of one recurrent layer."""
+        import torch
+
+        from builder.runtime.through_time import through_time
+
+        inputs = list(self._inputs.values())
+
+        def run() -> Tensor:
+            given = self._network(*inputs)
+            outputs = given.values() if isinstance(given, dict) else [given]
+            return torch.cat([output.flatten() for output in outputs]).sum()
+
+        try:
+            return through_time(self._network, layer, run)
+        except RunError as error:
+            raise Cause(error.problem, error.hint) from None
+
     def _shape(self, name: str) -> Value:
         try:
-            return np.array(self._graph.type_of(name).shape, np.int64)
+            kind = self._graph.type_of(name)
         except KeyError:
             raise self._unknown(name) from None
+        if kind.free:
+            raise Cause(f"`{name}` is {kind}: its axis {kind.free[0]} is of no one length")
+        return np.array(kind.shape, np.int64)
 
     def _parameters(self, name: str | None) -> Value:
         return sum(layer.parameters for layer in self._layers(name))
@@ -173,7 +227,7 @@ class Facts:
         for layer in self._graph.layers:
             if layer.shared_with is None:
                 module = network.get_submodule(layer.name)
-                module.register_forward_hook(lambda module, given, output: found.append(output))
+                watched(module, found.append)
         network(*self._inputs.values())
         return dict(zip((layer.name for layer in self._graph.layers), found, strict=True))
 
@@ -197,6 +251,8 @@ class Facts:
     def _weight(self, name: str) -> Array:
         wanted = self._graph.state[name]
         array = self._given[name]
+        if array.size == 1:  # one number for all of it
+            return np.full(wanted, float(array.reshape(())))
         if array.size != int(np.prod(wanted)):
             raise Cause(f"`{name}` has shape {list(wanted)}, and {list(array.shape)} is given")
         return array.astype(np.float64).reshape(wanted)
@@ -206,9 +262,9 @@ def _as_examples(name: str, array: Array, kind: TensorType) -> tuple[Array, bool
     """An input N×…, and whether it was given as a batch. Leading axes of one may be left out."""
     array = array.astype(np.int64 if kind.vocabulary is not None else np.float64)
     shape = array.shape
-    if len(shape) == len(kind.shape) + 1 and shape[1:] == kind.shape:
+    if kind.fits(shape[1:]):
         return array, True
     padded = (*(1 for _ in range(len(kind.shape) - len(shape))), *shape)
-    if padded != kind.shape:
+    if not kind.fits(padded):
         raise Cause(f"the input `{name}` is {kind}, and {list(shape)} is given")
-    return array.reshape(1, *kind.shape), False
+    return array.reshape(1, *padded), False

@@ -14,6 +14,8 @@ MODEL_BYTES: Final = 1 << 20
 ANSWERS_BYTES: Final = 1 << 20
 HEADER_BYTES: Final = 1 << 20
 FLOAT64: Final = 8
+MOST_EQUATIONS: Final = 64  # of a cell: the largest that ships has 9
+COMPARISON_SECONDS: Final = 20  # for two cells
 
 
 @dataclass(frozen=True, slots=True)

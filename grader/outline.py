@@ -7,22 +7,27 @@ and counts, from JSON.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from builder.layer import Layer, layers
 from builder.shapes import Shape, TensorType
 
 if TYPE_CHECKING:
+    from builder.cell import Cell
     from builder.graph import Graph
+    from builder.spec import ModelSpec
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class OutlineLayer:
     """One layer, as ``builder.graph.GraphLayer`` has it; ``fields`` are all its fields as plain data.
 
-    ``inputs`` name the values it reads (graph inputs or layers), ``arrives`` are their types. Shapes have no
-    batch axis. ``parameters`` and ``buffers`` map the layer's own ``state_dict()`` names to shapes and are
-    empty where the weights are another layer's (``shared_with``).
+    ``inputs`` name the values it reads (graph inputs, layers or ports), ``arrives`` are their types. Shapes
+    have no batch axis. ``parameters`` and ``buffers`` map the layer's own ``state_dict()`` names to shapes and
+    are empty where the weights are another layer's (``shared_with``). ``equations`` are those of a cell, as
+    they are written, and ``shipped`` says that the cell is the library's, not its author's own. ``states``
+    are a recurrent layer's, the output first; ``starts_from`` the layer whose final ones it begins with.
     """
 
     name: str
@@ -35,10 +40,30 @@ class OutlineLayer:
     buffers: dict[str, Shape]
     multiply_adds: int
     shared_with: str | None
+    equations: dict[str, Any] | None = None
+    shipped: bool = False
+    states: tuple[str, ...] = ()
+    starts_from: str | None = None
+
+    @property
+    def own(self) -> bool:
+        """Whether it is a cell whose equations its author wrote."""
+        return self.equations is not None and not self.shipped
+
+    @cached_property
+    def cell(self) -> Cell | None:
+        """Its equations, read again; none if it is no cell. Raises ``SpecErrors`` for what is no cell."""
+        from grader.cells import revived
+
+        return None if self.equations is None else revived(self.type, self.equations)
 
     def component(self) -> Layer:
         """The layer type with these fields: its shape rule, for another input than the one it has here."""
-        return layers[self.type].model_validate(self.fields)
+        if self.cell is None:
+            return layers[self.type].model_validate(self.fields)
+        from builder.cell_layer import cell_layer
+
+        return cell_layer(self.cell).model_validate(self.fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +88,12 @@ class Outline:
         name = self.aliases.get(name, name)
         return next((layer for layer in self.layers if layer.name == name), None)
 
+    def maker(self, name: str | None) -> str:
+        """The layer that makes the value ``name``: itself, or, of a port such as ``encoder.h``, ``encoder``."""
+        if name is None or name in self.inputs or self.layer(name) is not None:
+            return name or ""
+        return name.rpartition(".")[0]
+
     def to_json(self) -> dict[str, Any]:
         """This outline as JSON can hold it."""
         return asdict(self)
@@ -80,22 +111,34 @@ class Outline:
             aliases={str(name): str(layer) for name, layer in data["aliases"].items()},
         )
 
+    @property
+    def lengths(self) -> dict[str, str]:
+        """Each free axis, and the input whose lengths tell how long each example is along it."""
+        found: dict[str, str] = {}
+        for name, kind in self.inputs.items():
+            for free in kind.free:
+                found.setdefault(free, name)
+        return found
+
     @classmethod
-    def of(cls, graph: Graph) -> Outline:
-        """The outline of a complete graph."""
-        types = dict(graph.inputs) | {layer.name: layer.output_type for layer in graph.layers}
+    def of(cls, graph: Graph, spec: ModelSpec | None = None) -> Outline:
+        """The outline of a complete graph; ``spec`` tells its author's cells from the library's."""
         layers = tuple(
             OutlineLayer(
                 name=layer.name,
                 type=layer.type,
                 fields=layer.layer.plain(),
                 inputs=layer.inputs,
-                arrives=tuple(types[name] for name in layer.inputs),
+                arrives=tuple(graph.type_of(name) for name in layer.inputs),
                 output=layer.output_type,
                 parameters=dict(layer.parameter_shapes),
                 buffers=dict(layer.buffer_shapes),
                 multiply_adds=layer.multiply_adds,
                 shared_with=layer.shared_with,
+                equations=_equations(layer.layer),
+                shipped=spec is not None and layer.type not in spec.cells,
+                states=tuple(layer.ports),
+                starts_from=layer.starts_from,
             )
             for layer in graph.layers
         )
@@ -110,13 +153,20 @@ class Outline:
         )
 
 
+def _equations(layer: Layer) -> dict[str, Any] | None:
+    """A cell's, as they are written, its first weights aside; none for another layer."""
+    cell: Cell | None = getattr(layer, "cell", None)
+    return None if cell is None else {key: one for key, one in cell.written.items() if key != "init"}
+
+
 def _shapes(data: dict[str, Any]) -> dict[str, Shape]:
     return {str(name): tuple(int(size) for size in shape) for name, shape in data.items()}
 
 
 def _type(data: dict[str, Any]) -> TensorType:
     vocabulary = data["vocabulary"]
-    return TensorType(tuple(int(s) for s in data["shape"]), None if vocabulary is None else int(vocabulary))
+    shape = tuple(size if isinstance(size, str) else int(size) for size in data["shape"])
+    return TensorType(shape, None if vocabulary is None else int(vocabulary))
 
 
 def _layer(data: dict[str, Any]) -> OutlineLayer:
@@ -131,4 +181,8 @@ def _layer(data: dict[str, Any]) -> OutlineLayer:
         buffers=_shapes(data["buffers"]),
         multiply_adds=int(data["multiply_adds"]),
         shared_with=None if data["shared_with"] is None else str(data["shared_with"]),
+        equations=None if data["equations"] is None else dict(data["equations"]),
+        shipped=bool(data["shipped"]),
+        states=tuple(str(name) for name in data["states"]),
+        starts_from=None if data["starts_from"] is None else str(data["starts_from"]),
     )

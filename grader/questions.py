@@ -31,8 +31,8 @@ FUNCTIONS: Final = {
     "gradient": "gradient(conv2d_2.weight)[0, 0, 1, 1]",
     "output": "output()[3]",
     "loss": "loss()",
+    "hidden": "hidden(memory, 3)",
 }
-LATER: Final = frozenset({"hidden"})
 _NAMED: Final = frozenset({"shape", "value", "gradient"})
 _NAMELESS: Final = frozenset({"loss"})
 _MATHS: Final = {"abs": np.abs, "sqrt": np.sqrt, "exp": np.exp, "log": np.log}
@@ -46,6 +46,9 @@ class Facts(Protocol):
 
     def ask(self, function: str, name: str | None) -> Value:
         """The value of `function(name)`; a shape, and what a layer gives, is an array."""
+
+    def hidden(self, layer: str, step: int, state: str | None) -> Value:
+        """A recurrent layer's state after so many steps: its output, or another state or gate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,14 +140,14 @@ class _Walker:
                 return inner
             applied: Array = _MATHS[name](np.asarray(inner, np.float64))
             return applied if applied.ndim else float(applied)
-        if name in LATER:
-            raise Cause(f"`{name}()` is not available yet", offset=node.col_offset)
         if name not in FUNCTIONS:
             raise Cause(
                 f"there is no `{name}()` in questions",
                 did_you_mean(name, [*FUNCTIONS, *_MATHS]),
                 offset=node.col_offset,
             )
+        if name == "hidden":
+            return self._hidden(node, arguments)
         about = [self._name(argument) for argument in arguments]
         takes = "one name" if name in _NAMED else "nothing" if name in _NAMELESS else "one name or none"
         if len(about) > 1 or (name in _NAMED and not about) or (name in _NAMELESS and about):
@@ -156,6 +159,24 @@ class _Walker:
         if self.facts is None:
             return 1
         return self.facts.ask(name, about[0] if about else None)
+
+    def _hidden(self, node: ast.Call, arguments: list[ast.expr]) -> Value:
+        """`hidden(memory, 3)`, or `hidden(memory, 3, c)` for another state."""
+        if len(arguments) not in (2, 3):
+            raise Cause(
+                f"`hidden()` takes a layer, a step and, if it is not the output, a state, found {len(arguments)}",
+                "As in `hidden(memory, 3)` or `hidden(memory, 3, c)`: the first step is 1.",
+                offset=node.col_offset,
+            )
+        layer, step = self._name(arguments[0]), arguments[1]
+        if not (isinstance(step, ast.Constant) and type(step.value) is int):
+            raise Cause(
+                f"expected the number of a step, found `{self._source(step)}`",
+                "The first step is 1; 0 is before it.",
+                offset=step.col_offset,
+            )
+        state = self._name(arguments[2]) if len(arguments) == 3 else None
+        return 1 if self.facts is None else self.facts.hidden(layer, int(step.value), state)
 
     def _name(self, node: ast.expr) -> str:
         """`conv2d_2`, or `residual_2.conv2d_1.weight`."""

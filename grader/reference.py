@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from builder.errors import DataError, RunError
 from grader.assignment import Assignment
+from grader.cells import Comparer
 from grader.check import Examples, Findings, Question, Subject, Task
 from grader.checks.valid import outline_of
 from grader.limits import Limits
@@ -14,17 +15,18 @@ from grader.outcome import Broken, Failed, Outcome, Passed
 from grader.result import shown
 
 
-def examine(assignment: Assignment, asked: Asked, limits: Limits) -> Marker:
+def examine(assignment: Assignment, asked: Asked, limits: Limits, comparer: Comparer | None = None) -> Marker:
     """A marker that knows the reference, after the reference has passed its own checks.
 
-    ``asked`` has the reference open. Raises ``RunError``: a reference that fails means that the question is
-    wrong, which must be known before a class is graded.
+    ``asked`` has the reference open; ``comparer`` tells which cells mean the same. Raises ``RunError``: a
+    reference that fails means that the question is wrong, which must be known before a class is graded.
     """
     question = Question(
         assignment.folder,
         examples=load_examples(assignment),
         allow=assignment.allow,
         loss=assignment.train.loss if assignment.train else None,
+        comparer=comparer,
     )
     marker = Marker(question, assignment.order, limits)
     if not assignment.reference:

@@ -6,14 +6,17 @@ import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from builder.errors import RunError
 from grader.assignment import Assignment, read_assignment
-from grader.limits import Limits
+from grader.cells import COMPARISON, Comparer
+from grader.check import Findings, Task
+from grader.limits import COMPARISON_SECONDS, Limits
 from grader.marking import Marker
+from grader.outcome import Broken, Failed
 from grader.pool import Server, Session, describe
 from grader.reference import examine
 from grader.result import CheckResult, ClassResult, SubmissionResult, decimal
@@ -118,6 +121,7 @@ class _Class:
         self.unshown = frozenset(one.name for one in assignment.order) - {
             one.name for one in assignment.checks
         }
+        self.comparer = Comparer(self._compared)
         self.marker = self._reference()
 
     def judge(self, folder: Path) -> SubmissionResult:
@@ -140,7 +144,17 @@ class _Class:
         folder, names = self.assignment.folder, self.assignment.reference
         session = Session(self.server, self.checks, folder, names, self.limits)
         try:
-            return examine(self.assignment, session, self.limits)
+            return examine(self.assignment, session, self.limits, self.comparer)
+        finally:
+            session.close()
+
+    def _compared(self, task: Task) -> Findings | Failed | Broken:
+        """Two cells, compared in a worker of its own that opens no submission."""
+        seconds = min(self.limits.seconds, COMPARISON_SECONDS)
+        limits = replace(self.limits, seconds=seconds)
+        session = Session(self.server, self.checks, self.assignment.folder, {}, limits)
+        try:
+            return session.ask(COMPARISON, task)
         finally:
             session.close()
 

@@ -72,6 +72,8 @@ def _warm() -> None:
     """Takes a small network the whole way once: what torch and we set up on first use is then there."""
     import torch
 
+    import builder.runtime.equality
+    import builder.runtime.through_time  # noqa: F401
     from builder.runtime.data import Preprocessing
     from builder.runtime.module import build
 

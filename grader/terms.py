@@ -12,6 +12,7 @@ from builder.dataset import Data
 from builder.errors import Cause, did_you_mean
 from builder.fields import Flag, Natural, NonNegative, Positive, Probability, Text
 from builder.layer import layers
+from builder.library import shipped
 from builder.source import describe
 from builder.spec import LANGUAGE_VERSION
 from builder.training.section import Train
@@ -59,7 +60,11 @@ class SubmittedFiles(Component):
 
 @final
 class Allowed(Component):
-    """What a submission may use."""
+    """What a submission may use.
+
+    `layers` are the layer types of torch and of the shipped library; blocks, and cells that the student
+    writes, are always allowed, whatever their names.
+    """
 
     label: ClassVar[str | None] = "allow"
     later: ClassVar[frozenset[str]] = frozenset({"library"})
@@ -84,8 +89,8 @@ class Allowed(Component):
         if not isinstance(self.layers, list | tuple):
             raise Cause(f"expected a list of layer types, found {describe(self.layers)}", field="layers")
         for index, name in enumerate(self.layers):
-            if name not in layers and name not in layers.later:
-                hint = did_you_mean(str(name), layers)
+            if name not in layers and name not in layers.later and name not in shipped():
+                hint = did_you_mean(str(name), [*layers, *shipped()])
                 raise Cause(f"there is no layer type `{name}`", hint, field=f"layers.{index}")
         return self
 

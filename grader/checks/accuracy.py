@@ -15,9 +15,10 @@ from pydantic import model_validator
 from builder.component import Accepted, Choice, Rejected
 from builder.errors import Cause, DataError
 from builder.fields import Count, Real
-from builder.training import metrics as known
-from builder.training.metrics import Metric, metrics
+from builder.training.metric import Metric, metrics
+from builder.training.metrics import classification as known
 from grader.check import Check, Examples, Findings, Question, Role, Subject, Task
+from grader.injection import longest
 from grader.outcome import Failed, Outcome, Passed, Refusal
 from grader.submission import Submission
 
@@ -94,7 +95,7 @@ class accuracy(Check):
         if len(network.inputs) != 1 or len(outputs) != 1:
             return Failed("one input and one output", f"{len(network.inputs)} and {len(outputs)}")
         (arrives,) = network.inputs.values()
-        if arrives.shape != wanted or arrives.vocabulary is not None:
+        if not arrives.fits(wanted) or arrives.vocabulary is not None:
             axes = "×".join(["N", *map(str, wanted)])
             return Failed(f"an input of {axes}, as the assignment's data gives", f"{arrives}")
         layer = network.layer(next(iter(outputs.values())))
@@ -112,13 +113,14 @@ class accuracy(Check):
         if subject.is_reference:
             return None
         count = len(examples.inputs)
+        steps = longest(network.inputs, dict.fromkeys(network.inputs, examples.inputs))
         each = sum(one.output.size for one in network.layers)
         batch = max(1, min(count, BATCH_VALUES // max(each, 1)))
         return Task(
             {"batch": batch, "affine": list(examples.affine), "preprocessing": examples.preprocessing},
             {"inputs": examples.inputs},
-            operations=count * network.multiply_adds,
-            values=count * (arrives.size + output.size) + batch * each,
+            operations=count * steps * network.multiply_adds,
+            values=steps * (count * (arrives.size + output.size) + batch * each),
         )
 
     def without_answers(self) -> Self:

@@ -6,6 +6,7 @@ all that leads to it, whatever it is called. Source: Johnson & Lindenstrauss (19
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final, final
 
 import numpy as np
@@ -13,11 +14,14 @@ import numpy as np
 from builder.component import Accepted, Rejected
 from builder.errors import RunError
 from builder.fields import Natural, Positive
+from builder.shapes import TensorType
 from grader.check import Array, Check, Findings, Question, Role, Subject, Task
 from grader.injection import SKETCH_STREAM, Inputs, injected, injected_task, stream
 from grader.matching import match_outputs
 from grader.outcome import Blocked, Failed, Outcome, Passed
 from grader.outline import Outline
+from grader.padding import Padding
+from grader.watching import watched
 
 if TYPE_CHECKING:
     from grader.submission import Submission
@@ -73,16 +77,20 @@ class forward(Check):
 
     def work(self, task: Task, submission: Submission) -> Findings:
         import torch
-        from torch import Tensor, nn
+        from torch import Tensor
 
         network = injected(task, submission)
         graph = submission.graph
+        padding = Padding(task, graph)
+        uses: dict[str, list[TensorType]] = {}  # what each module gives, use by use
+        for layer in graph.layers:
+            uses.setdefault(layer.shared_with or layer.name, []).append(layer.output_type)
         sketches: list[Array] = []
         norms: list[Array] = []
         directions: dict[int, Tensor] = {}
 
-        def watch(module: nn.Module, given: object, output: Tensor) -> None:
-            flat = output.flatten(1).double()
+        def watch(name: str, output: Tensor) -> None:
+            flat = padding.cleared(output, uses[name].pop(0)).flatten(1).double()
             size = flat.shape[1]
             if size not in directions:
                 drawn = stream(self.seed, SKETCH_STREAM + size).standard_normal((size, DIRECTIONS))
@@ -91,14 +99,16 @@ class forward(Check):
             norms.append(torch.linalg.vector_norm(flat, dim=1).numpy())
 
         # A layer runs once for each of its uses, in the order of the graph.
-        for layer in graph.layers:
-            if layer.shared_with is None:
-                network.get_submodule(layer.name).register_forward_hook(watch)
-        inputs = [torch.from_numpy(task.arrays[f"input.{name}"]) for name in graph.inputs]
+        for name in uses:
+            watched(network.get_submodule(name), partial(watch, name))
+        inputs = {name: torch.from_numpy(task.arrays[f"input.{name}"]) for name in graph.inputs}
         with torch.inference_mode():
-            given = network(*inputs)
+            given = network(**inputs, **padding.given)
         outputs = given if isinstance(given, dict) else dict.fromkeys(graph.outputs, given)
-        arrays = {f"output.{name}": output.numpy() for name, output in outputs.items()}
+        kinds = graph.output_types
+        arrays = {
+            f"output.{name}": padding.cleared(output, kinds[name]).numpy() for name, output in outputs.items()
+        }
         return Findings(arrays=arrays | {"sketches": np.stack(sketches), "norms": np.stack(norms)})
 
     def judge(self, question: Question, subject: Subject, found: Findings, reference: Findings) -> Outcome:
@@ -160,7 +170,9 @@ def _leading_to(outline: Outline, reached: list[int]) -> set[int]:
     right = set(reached)
     for i in reversed(range(len(outline.layers))):
         if i in right:
-            right.update(places[name] for name in outline.layers[i].inputs if name in places)
+            layer = outline.layers[i]
+            before = [outline.maker(name) for name in (*layer.inputs, layer.starts_from)]
+            right.update(places[name] for name in before if name in places)
     return right
 
 
@@ -183,11 +195,12 @@ def _first_wrong(theirs: Outline, right: set[int]) -> tuple[str, str | None]:
     if wrong is None:
         return "All of your layers agree, but another layer must come after them.", None
     before = [name for name in wrong.inputs if name not in theirs.inputs]
+    worth = "its equations are" if wrong.own else "its type and fields are"
     if not before:
-        return f"`{wrong.name}` is the first that differs: its type and fields are worth a look.", wrong.name
+        return f"`{wrong.name}` is the first that differs: {worth} worth a look.", wrong.name
     named = " and ".join(f"`{name}`" for name in before)
     return (
         f"Up to {named} all agree; `{wrong.name}` is the first that differs: "
-        "its type and fields are worth a look, and whether a layer is missing before it.",
+        f"{worth} worth a look, and whether a layer is missing before it.",
         wrong.name,
     )

@@ -14,7 +14,7 @@ from pydantic import model_validator
 from builder.component import Accepted, Choice, Rejected
 from builder.errors import Cause
 from builder.fields import Natural, Positive
-from builder.training.losses import Loss, losses
+from builder.training.loss import Loss, losses
 from grader.check import Array, Check, Findings, Question, Role, Subject, Task
 from grader.given import Given
 from grader.injection import Inputs, injected_task, input_names, read_inputs
@@ -139,7 +139,9 @@ class gradients(Check):
         return by_autograd(task, submission, self.numerical)
 
     def judge(self, question: Question, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        order = {name: place for place, name in enumerate(_parameters(question.required))}
         names = [name for name in reference.arrays if ":" not in name]
+        names.sort(key=lambda name: (order.get(name, len(order)), name))  # arrays come in any order
         if self.given is not None:
             # The input's gradient is wanted of nobody, and judged where it was handed in.
             handed_in = {*found.arrays, *found.data["shapes"]}

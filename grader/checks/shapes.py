@@ -5,16 +5,20 @@ Only the shape rules are asked; nothing is built or run.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self, final
 
 from pydantic import model_validator
 
 from builder.component import Accepted, Rejected
+from builder.equality import Equal
 from builder.errors import Cause, RunError, did_you_mean
 from builder.fields import Flag
 from builder.shapes import TensorType
 from builder.source import describe
+from grader.cells import Comparer, cell_of
 from grader.check import Check, Findings, Question, Role, Subject, Task
 from grader.matching import PASSING, align, match_inputs
 from grader.outcome import Blocked, Failed, Outcome, Passed
@@ -29,6 +33,8 @@ IN_PLACE: Final = 1
 SAME_NAME: Final = 10**3
 SAME_SHAPE: Final = 10**6
 SAME_TYPE: Final = 10**9
+
+SameType = Callable[[OutlineLayer, OutlineLayer], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,8 @@ class shapes(Check):
     are listed, by the reference's names. A layer is judged from what arrives at it in your network, so one
     slip costs one layer, not all that follow; with `follow_through: false` it must give the reference's very
     shape. Each layer has the same share of the points; one that is missing or too many costs its own share.
-    Names, and layers that change nothing (`Dropout`), do not count.
+    Names, and layers that change nothing (`Dropout`), do not count. All cells written as equations are of one
+    type here, and so is a layer of torch's that means the same: what gates mean is for `structure`.
     """
 
     accepts = (
@@ -102,7 +109,8 @@ class shapes(Check):
     def judge(self, question: Question, subject: Subject, found: Findings, reference: Findings) -> Outcome:
         ours, theirs = question.required, subject.network
         wanted = [layer for layer in ours.layers if self._counts(layer)]
-        slips, judged = self._slips(ours, theirs, wanted)
+        comparer = question.comparer or Comparer()
+        slips, judged = self._slips(ours, theirs, wanted, partial(_same_type, comparer))
         if not slips:
             return Passed(f"{len(wanted)} layers are right")
         return Failed(
@@ -120,14 +128,16 @@ class shapes(Check):
             return layer.name in self.layers
         return _changes(layer) if self.layers == "changing" else layer.type not in PASSING
 
-    def _slips(self, ours: Outline, theirs: Outline, wanted: list[OutlineLayer]) -> tuple[list[_Slip], int]:
+    def _slips(
+        self, ours: Outline, theirs: Outline, wanted: list[OutlineLayer], same: SameType
+    ) -> tuple[list[_Slip], int]:
         """Everything that is not as required, and out of how many."""
         everything = not isinstance(self.layers, str) or self.layers == "all"
         left = [u for u in ours.layers if (u.type not in PASSING if everything else _changes(u))]
         right = [u for u in theirs.layers if (u.type not in PASSING if everything else _changes(u))]
-        pairs = [(left[i], right[j]) for i, j in align(left, right, self._likeness)]
+        pairs = [(left[i], right[j]) for i, j in align(left, right, partial(self._likeness, same))]
         partner = {one.name: other for one, other in pairs}
-        beside = _Beside(ours, theirs, partner)
+        beside = _Beside(ours, theirs, partner, same)
         slips: list[_Slip] = []
         judged = len(wanted)
         if isinstance(names := match_inputs(ours, theirs), Blocked):
@@ -136,7 +146,7 @@ class shapes(Check):
             found_inputs = _listed([f"`{name}`: {kind}" for name, kind in theirs.inputs.items()])
             slips.append(_Slip(wanted_inputs or "no input", found_inputs or "no input", names.reason))
         for one in wanted:
-            slip = self._slip(one, partner.get(one.name) or beside.take(one))
+            slip = self._slip(one, partner.get(one.name) or beside.take(one), same)
             slips += [] if slip is None else [slip]
         if isinstance(self.layers, str):
             taken = {other.name for _, other in pairs}
@@ -152,13 +162,13 @@ class shapes(Check):
             ]
         return slips, judged
 
-    def _likeness(self, one: OutlineLayer, other: OutlineLayer) -> int:
+    def _likeness(self, same: SameType, one: OutlineLayer, other: OutlineLayer) -> int:
         """How much a layer of the submission looks like one of the reference's."""
         return (
             IN_PLACE
             + SAME_NAME * (one.name == other.name)
             + SAME_SHAPE * (self._shape(one, other) == other.output)
-            + SAME_TYPE * (one.type == other.type)
+            + SAME_TYPE * same(one, other)
         )
 
     def _shape(self, one: OutlineLayer, other: OutlineLayer) -> TensorType | None:
@@ -170,7 +180,7 @@ class shapes(Check):
         except (Cause, ValueError):
             return None
 
-    def _slip(self, one: OutlineLayer, other: OutlineLayer | None) -> _Slip | None:
+    def _slip(self, one: OutlineLayer, other: OutlineLayer | None, same: SameType) -> _Slip | None:
         """What is wrong with the layer that stands for ``one``."""
         if other is None:
             return _Slip(
@@ -179,12 +189,13 @@ class shapes(Check):
                 f"a {one.type} is missing",
             )
         shape = self._shape(one, other)
-        if one.type == other.type and shape == other.output:
+        alike = same(one, other)
+        if alike and shape == other.output:
             return None
         expected = one.output if shape is None else shape
-        if one.type != other.type:
+        if not alike:
             return _Slip(
-                f"{one.name}: {one.type}, {_sizes(expected)}",
+                f"{one.name}: {_type(one)}, {_sizes(expected)}",
                 _told(other),
                 f"`{other.name}` is of another type",
             )
@@ -205,7 +216,10 @@ class _Beside:
     that layer with a slip, not one that is missing.
     """
 
-    def __init__(self, ours: Outline, theirs: Outline, partner: dict[str, OutlineLayer]) -> None:
+    def __init__(
+        self, ours: Outline, theirs: Outline, partner: dict[str, OutlineLayer], same: SameType
+    ) -> None:
+        self._same = same
         self._ours = ours
         self._theirs = theirs
         self._partner = dict(partner)
@@ -224,10 +238,20 @@ class _Beside:
                 break
             first = places[other.name] + 1
         between = self._theirs.layers[first:end]
-        found = next((layer for layer in between if layer.type == one.type), None)
+        found = next((layer for layer in between if self._same(one, layer)), None)
         if found is not None:
             self._partner[one.name] = found
         return found
+
+
+def _same_type(comparer: Comparer, one: OutlineLayer, other: OutlineLayer) -> bool:
+    """Whether two layers count as of one type."""
+    if one.equations is not None and other.equations is not None:
+        return True
+    if one.equations is None and other.equations is None:
+        return one.type == other.type
+    ours, theirs = cell_of(one), cell_of(other)
+    return ours is not None and theirs is not None and isinstance(comparer.compare(ours, theirs), Equal)
 
 
 def _changes(layer: OutlineLayer) -> bool:
@@ -235,8 +259,13 @@ def _changes(layer: OutlineLayer) -> bool:
     return any(x.shape != layer.output.shape for x in layer.arrives)
 
 
+def _type(layer: OutlineLayer) -> str:
+    """A cell of the author's own may have the name of a known type."""
+    return f"the cell {layer.type}" if layer.own else layer.type
+
+
 def _told(layer: OutlineLayer) -> str:
-    return f"{layer.name}: {layer.type}, {_sizes(layer.output)}"
+    return f"{layer.name}: {_type(layer)}, {_sizes(layer.output)}"
 
 
 def _sizes(kind: TensorType) -> str:

@@ -11,7 +11,8 @@ from builder.component import Accepted, Rejected
 from builder.errors import SpecErrors, did_you_mean
 from builder.source import Mapping, Node, Scalar
 from grader.check import Allow, Check, Findings, Question, Role, Subject, Task
-from grader.outcome import Failed, Outcome, Passed
+from grader.limits import MOST_EQUATIONS
+from grader.outcome import Failed, Outcome, Passed, Refusal
 from grader.outline import Outline
 from grader.submission import Submission, without
 
@@ -54,8 +55,14 @@ class valid(Check):
         except SpecErrors as errors:
             return Findings({"errors": [str(error) for error in errors.errors]})
         data: dict[str, object] = {"errors": [], "holes": [place.line for place in spec.holes]}
+        for cell in spec.cells.values():
+            if len(cell.equations) > MOST_EQUATIONS:
+                raise Refusal(
+                    f"at most {MOST_EQUATIONS} equations in a cell (the limit of what is compared)",
+                    f"{len(cell.equations):,} in `{cell.name}`",
+                )
         if not spec.holes:
-            data["outline"] = Outline.of(spec.graph).to_json()
+            data["outline"] = Outline.of(spec.graph, spec).to_json()
             data["numbers"] = sum(_numbers(without(submission.document, "data", "train", "expect").root))
         return Findings(data)
 
@@ -85,7 +92,7 @@ def outline_of(found: Findings) -> Outline | None:
 
 def _forbidden(allow: Allow, network: Outline, numbers: int) -> Failed | None:
     if allow.layers is not None:
-        used = Counter(layer.type for layer in network.layers)
+        used = Counter(layer.type for layer in network.layers if not layer.own)
         strange = {name: count for name, count in used.items() if name not in allow.layers}
         if strange:
             listed = ", ".join(f"{count} × `{name}`" for name, count in strange.items())

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from builder.training.metrics import metrics
+from builder.training.metric import metrics
 from grader import Failed, Limits
 from grader.asked import Asked
 from grader.check import Findings, Task

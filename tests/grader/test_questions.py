@@ -48,7 +48,9 @@ def test_values(text: str, value: object) -> None:
     [
         "__import__('os')", "().__class__", "shape.__class__", "shape(x).T", "[i for i in x]", "lambda: 1", "x",
         "'text'", "True", "None", "f'{1}'", "shape('x')", "shape(1)", "shape()", "shape(x, y)", "loss(x)",
-        "shape(x=1)", "hidden(x, 3)", "shpe(x)", "1 if 1 else 2", "1 < 2", "1 and 2", "x := 1", "value(x)[x]",
+        "shape(x=1)", "hidden(x)", "hidden(x, 3.5)", "hidden(x, y)",
+            "hidden(x, 3, c, d)", "hidden(x, '3')", "shpe(x)", "1 if 1 else 2", "1 < 2", "1 and 2", "x := 1",
+            "value(x)[x]",
         "value(x)[1.5]", "value(x)[1:2]", "9 ** 9 ** 9", "1e999", "", "(", "9" * 1900, "(" * 500 + ")" * 500,
         "1" * 3000, "*x", "await x", "[]", "~1", "1 // 2", "1 % 2", "not 1",
     ],

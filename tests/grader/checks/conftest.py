@@ -96,6 +96,6 @@ def _found(check: Check, question: Question, subject: Subject, folder: Path) -> 
 
 
 def _loss(text: str) -> object:
-    from builder.training.losses import losses
+    from builder.training.loss import losses
 
     return Reader(Report(), {}).choice(losses, read_text(text).root)

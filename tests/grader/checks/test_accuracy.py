@@ -13,7 +13,7 @@ from sklearn.metrics import accuracy_score
 from builder import loads
 from builder.dataset import Target
 from builder.shapes import TensorType
-from builder.training.metrics import metrics
+from builder.training.metric import metrics
 from grader import Failed, Passed
 from grader.check import Examples, Findings, Question, Role, Subject, Task
 from grader.checks.accuracy import accuracy, wilson

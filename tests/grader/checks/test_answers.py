@@ -252,3 +252,62 @@ def test_a_class_answers(classroom: Any) -> None:
 @pytest.mark.parametrize("answer", ["1600", "[1600]", '"1600"', "N×1600"])
 def test_a_list_of_one_number_may_be_that_number(judge: Judge, answer: str) -> None:
     assert isinstance(answered(judge, "q: shape(flatten_1)", f"q: {answer}\n"), Passed)
+
+
+# Every weight is 0 but what is written: the gates i, f, o are 1/2, and g is tanh(1) = 0.7616.
+LSTM = (
+    "input: [T, 2]\nlayers: [{name: memory, LSTM: {hidden_size: 3, output: last}}, {name: top, Linear: 1}]\n"
+)
+ZEROS = (
+    "given: {input: [[0, 0], [0, 0], [0, 0]], memory.weight_ih_l0: 0, memory.weight_hh_l0: 0, memory.bias_hh_l0: 0, "
+    "memory.bias_ih_l0: [0, 0, 0, 0, 0, 0, 1, 1, 1, 0, 0, 0], top.weight: 1, top.bias: 0}"
+)
+
+
+@pytest.mark.parametrize(
+    ("expression", "by_hand"),
+    [
+        ("hidden(memory, 0)[0]", 0),
+        ("hidden(memory, 0, c)[2]", 0),
+        ("hidden(memory, 1, c)[0]", 0.3808),  # 1/2 · 0.7616
+        ("hidden(memory, 2, c)[0]", 0.5712),  # 1/2 · 0.3808 + 1/2 · 0.7616
+        ("hidden(memory, 1)[0]", 0.1817),  # 1/2 · tanh 0.3808
+        ("hidden(memory, 2, h)[1]", 0.2581),  # 1/2 · tanh 0.5712
+        ("hidden(memory, 3, i)[1]", 0.5),
+        ("hidden(memory, 3, g)[1]", 0.7616),
+        ("hidden(memory, 3)[0] - value(memory)[0]", 0),
+        ("3 * hidden(memory, 3)[0] - output()[0]", 0),
+    ],
+)
+def test_a_hidden_state_is_asked_for_by_its_step(judge: Judge, expression: str, by_hand: float) -> None:
+    question = f"q: {{{ZEROS}, answer: '{expression}'}}"
+    outcome = answered(judge, question, f"q: {by_hand}\n", LSTM)
+    assert isinstance(outcome, Passed), outcome
+
+
+@pytest.mark.parametrize(
+    ("expression", "problem"),
+    [
+        ("hidden(memory, 4)", "there is no step 4: the input that is given has 3"),
+        ("hidden(memory, 1, d)", "has no gate or state `d`"),
+        ("hidden(memory, 0, i)", "`i` is not carried: it has no value before the first step"),
+        ("hidden(top, 1)", "`top` is not recurrent"),
+        ("hidden(memroy, 1)", "the reference has no layer `memroy`"),
+    ],
+)
+def test_a_hidden_state_that_is_not_there(judge: Judge, expression: str, problem: str) -> None:
+    with pytest.raises(RunError, match=problem):
+        answered(judge, f"q: {{{ZEROS}, answer: '{expression}'}}", "q: 1\n", LSTM)
+
+
+def test_a_cell_of_ones_own_is_asked_for_in_its_own_words(judge: Judge) -> None:
+    """a_t = a_{t-1}/2 + x: 1, 2.5, 4.25 for x = 1, 2, 3."""
+    reference = """\
+input: [T, 1]
+cells: {Half: {states: [a], gates: {kept: a_prev / 2}, update: {a: kept + x}}}
+layers: [{name: sum, Half: {hidden_size: 1}}]
+"""
+    given = "given: {input: [[1], [2], [3]]}"
+    for expression, by_hand in (("hidden(sum, 3)", "[4.25]"), ("hidden(sum, 3, kept)", "[1.25]")):
+        outcome = answered(judge, f"q: {{{given}, answer: '{expression}'}}", f"q: {by_hand}\n", reference)
+        assert isinstance(outcome, Passed), outcome

@@ -9,7 +9,7 @@ from builder import loads
 from grader import Failed, Passed
 from grader.check import Allow, Findings, Question, Subject, Task
 from grader.checks.valid import outline_of, valid
-from grader.outcome import Outcome
+from grader.outcome import Outcome, Refusal
 from grader.outline import Outline
 from grader.submission import Submission
 
@@ -104,3 +104,33 @@ def test_a_hole_in_train_that_the_layers_repeat_counts(tmp_path: Path) -> None:
 def test_only_the_numbers_of_the_network_count(tmp_path: Path) -> None:
     own = "train: {loss: CrossEntropyLoss, epochs: 30}\nexpect: {linear_2: [10]}\n"
     assert judged(tmp_path, MODEL + own, Allow(literal_numbers=6)) == Passed()
+
+
+CELL = """\
+input: [T, 3]
+cells: {LSTM: {states: [h], update: {h: tanh(W @ x + U @ h_prev)}}}
+layers: [{LSTM: {hidden_size: 4, output: last}}]
+"""
+
+
+def test_a_cell_of_ones_own_is_allowed_whatever_it_is_called(tmp_path: Path) -> None:
+    allow = Allow(layers=("Linear",))
+    assert judged(tmp_path, CELL, allow) == Passed()
+    torchs = judged(tmp_path, "input: [T, 3]\nlayers: [{LSTM: 4}]\n", allow)
+    assert isinstance(torchs, Failed) and torchs.found == "1 × `LSTM`"
+
+
+def test_a_shipped_cell_is_allowed_by_name_alone(tmp_path: Path) -> None:
+    shipped = "input: [T, 3]\nlayers: [{MGU: 4}]\n"
+    refused = judged(tmp_path, shipped, Allow(layers=("Linear",)))
+    assert isinstance(refused, Failed) and refused.found == "1 × `MGU`"
+    assert judged(tmp_path, shipped, Allow(layers=("Linear", "MGU"))) == Passed()
+
+
+def test_a_cell_of_very_many_equations_is_over_a_limit(tmp_path: Path) -> None:
+    gates = ", ".join(f"g{i}: tanh(W @ x)" for i in range(64))
+    total = " + ".join(f"g{i}" for i in range(64))
+    cell = f"{{states: [h], gates: {{{gates}}}, update: {{h: {total}}}}}"
+    text = f"input: [T, 3]\ncells: {{M: {cell}}}\nlayers: [{{M: 4}}]\n"
+    with pytest.raises(Refusal, match=r"at most 64 equations in a cell .*, found 65 in `M`"):
+        judged(tmp_path, text)

@@ -1,0 +1,89 @@
+"""What cells and their libraries bring with them stops nobody either."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from grader.limits import Limits
+from grader.outcome import Blocked, Failed, Passed
+from grader.submission import Submission
+
+if TYPE_CHECKING:
+    from tests.grader.conftest import Classroom
+
+MODEL = """\
+input: [T, 3]
+cells: {Own: {states: [h], gates: {n: tanh(W @ x + U @ h_prev + b)}, update: {h: n * abs(n)}}}
+layers: [{name: memory, Own: {hidden_size: 4, output: last}}]
+"""
+ASSIGNMENT = """\
+gradspec: 1
+assignment: cells
+reference: reference.yaml
+points: 2
+checks:
+  - {name: gates, structure: {gates: Own}, points: 1}
+  - {forward: {}, points: 1}
+"""
+
+
+@pytest.fixture
+def room(classroom: Classroom) -> Classroom:
+    classroom.write(ASSIGNMENT, MODEL)
+    classroom.submit("right", MODEL)
+    return classroom
+
+
+def test_nothing_is_compiled(tmp_path: Path) -> None:
+    """It would take a compiler, and files."""
+    text = MODEL.replace("hidden_size: 4", "hidden_size: 4, compile: true")
+    (tmp_path / "model.yaml").write_text(text)
+    submission = Submission(tmp_path, {"model": "model.yaml"}, arrays_limit=1 << 20)
+    assert submission.graph.by_name["memory"].layer.plain()["compile"] is False
+
+
+@pytest.mark.parametrize("what", ["a pipe", "a link outside", "another's", "a device"])
+def test_a_library_is_a_file_of_ones_own(room: Classroom, what: str) -> None:
+    folder = room.submit("odd", "library: [cells.yaml]\n" + MODEL)
+    path = folder / "cells.yaml"
+    if what == "a pipe":
+        os.mkfifo(path)
+    elif what == "a link outside":
+        path.symlink_to("/etc/passwd")
+    elif what == "a device":
+        path.symlink_to("/dev/zero")
+    else:
+        (folder / "model.yaml").write_text("library: [../right/model.yaml]\n" + MODEL)
+    began = time.monotonic()
+    found = room.graded(Limits(wall_seconds=10))
+    assert time.monotonic() - began < 60
+    assert all(isinstance(check.outcome, Passed) for check in found["right"].checks)
+    valid, *others = (check.outcome for check in found["odd"].checks)
+    assert isinstance(valid, Failed)
+    assert all(isinstance(outcome, Blocked) for outcome in others)
+
+
+@pytest.mark.parametrize("update", ["n / (n - n)", "exp(exp(exp(n)))", "log(n - 5)", "n ** 999"])
+def test_gates_that_give_no_number_fail(room: Classroom, update: str) -> None:
+    room.submit("odd", MODEL.replace("n * abs(n)", update))
+    found = room.graded()["odd"]
+    outcomes = {check.planned.name: check.outcome for check in found.checks}
+    assert isinstance(outcomes["gates"], Failed), outcomes["gates"]
+    assert isinstance(outcomes["forward"], Failed), outcomes["forward"]
+    assert not found.broken
+
+
+def test_ninety_cells_are_judged(room: Classroom) -> None:
+    cells = "".join(
+        f"  C{i}: {{states: [h], gates: {{n: tanh(W @ x + U @ h_prev + b)}}, update: {{h: n * {i + 2}}}}}\n"
+        for i in range(90)
+    )
+    layers = "".join(f"  - C{i}: 4\n" for i in range(90))
+    room.submit("many", f"input: [T, 3]\ncells:\n{cells}layers:\n{layers}")
+    found = room.graded()["many"]
+    assert not found.broken and found.points == 0
