@@ -156,7 +156,7 @@ def component_schema(cls: type[Component]) -> dict[str, Any]:
         elif marks:
             properties[name] = {"type": "array", "items": _one_of(marks[0].catalogue)}
         elif section is not None:
-            properties[name] = component_schema(section)
+            properties[name] = component_schema(section) if section.main is None else _fields(section)
         else:
             field = _inlined(generated["properties"][name], definitions)
             field.pop("title", None)

@@ -72,7 +72,7 @@ def test_it_builds_to_what_was_inferred(path: Path) -> None:
     assert [tuple(o.shape[1:]) for o in found] == [k.sized(STEPS) for k in graph.output_types.values()]
 
 
-def test_a_training_step_moves_every_parameter(path: Path) -> None:
+def test_a_training_step_moves_every_parameter_that_is_not_frozen(path: Path) -> None:
     spec = load(path)
     network = build(spec, seed=0).train()
     before = {name: value.detach().clone() for name, value in network.named_parameters()}
@@ -81,8 +81,9 @@ def test_a_training_step_moves_every_parameter(path: Path) -> None:
     weight = torch.linspace(0.5, 1.5, 8)
     sum((o.flatten(1).square().sum(1) * weight).sum() for o in found).backward()
     optimizer.step()
+    frozen = [name for name, value in network.named_parameters() if not value.requires_grad]
     still = [name for name, value in network.named_parameters() if torch.equal(before[name], value)]
-    assert still == []
+    assert still == frozen
 
 
 def test_its_export_equals_the_module(path: Path, tmp_path: Path) -> None:
@@ -101,16 +102,3 @@ def test_lenet5_reads_95_percent_of_unseen_mnist_digits(tmp_path: Path) -> None:
     run = train(spec, tmp_path / "run")
     assert sum(p.numel() for p in run.module.parameters()) == 61_706
     assert evaluate(run, "test")["test_accuracy"] >= 0.95
-
-
-@pytest.mark.slow
-def test_sunspots_are_forecast_better_than_by_last_year(tmp_path: Path) -> None:
-    spec = load(MODELS[0].parent / "sunspots.yaml", sets=("train.device=cpu",))
-    found = evaluate(train(spec, tmp_path / "run"), "test")
-    assert found["test_rmse"] <= 0.75 * found["test_naive_rmse"]
-
-
-@pytest.mark.slow
-def test_parts_of_speech_are_mostly_right(tmp_path: Path) -> None:
-    spec = load(MODELS[0].parent / "oanc_tagger.yaml", sets=("train.device=cpu",))
-    assert evaluate(train(spec, tmp_path / "run"), "test")["test_accuracy"] >= 0.85

@@ -34,6 +34,7 @@ def test_every_layer_is_in_it() -> None:
         "{input: [1, 8, 8], layers: [{Conv2d: {out_channels: 4, kernel_size: [3, 3], padding: same}}]}",
         "{input: [4], blocks: {Own: {layers: [ReLU]}}, layers: [{repeat: 2, Own: 3}]}",
         "{input: [4], layers: [{Linear: 3}], train: {loss: MSELoss, optimizer: {Adam: {lr: 1/8}}, epochs: 2}}",
+        "{input: [4], layers: [Tanh], train: {loss: MSELoss, optimizer: Adam, epochs: 2, early_stopping: 3}}",
     ],
 )
 def test_right(validator: Any, text: str) -> None:
@@ -50,6 +51,7 @@ def test_right(validator: Any, text: str) -> None:
         "{input: [4], layers: [{linear: 3}]}",
         "{input: [4], layers: [{Linear: 3}], trian: {}}",
         "{input: [4], layers: [{Linear: 3}], train: {loss: MSELos, optimizer: Adam, epochs: 2}}",
+        "{input: [4], layers: [Tanh], train: {loss: MSELoss, optimizer: Adam, epochs: 2, early_stopping: x}}",
     ],
 )
 def test_wrong(validator: Any, text: str) -> None:

@@ -74,7 +74,7 @@ def spec(tmp_path: Path) -> Path:
 
 def test_version(run: Run) -> None:
     result = run("--version")
-    assert (result.returncode, result.stdout) == (0, "gradspec 0.1.0\n")
+    assert (result.returncode, result.stdout) == (0, "gradspec 0.2.0\n")
 
 
 def test_help_names_every_command_and_each_teaches_by_example(run: Run) -> None:
