@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import islice
-from typing import Any, Final
+from collections.abc import Mapping
+from itertools import chain, islice
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
@@ -17,12 +17,23 @@ from builder.runtime.plain_cell import unrolled
 Array = NDArray[Any]
 
 CLOSE: Final = 1e-9
-MOST_CANDIDATES: Final = 300  # ways of matching that are tried by numbers, a few milliseconds each
+MOST_CANDIDATES: Final = 150  # ways of matching that are tried by numbers, a few milliseconds each
 TRIALS: Final = 3  # sets of random numbers that must agree
-SEARCHED: Final = 100  # sets of random numbers of which the farthest apart is shown
+SEARCHED: Final = 40  # sets of random numbers of which the farthest apart is shown
 STEPS: Final = 3
 HIDDEN: Final = 2
 OTHER_STREAM: Final = 1 << 16
+
+
+class Condition(NamedTuple):
+    """What a trial is made under: its steps, and the scale of the inputs and of the weights."""
+
+    steps: int = STEPS
+    inputs: float = 1.0
+    weights: float = 1.0
+
+
+_USUAL: Final = (Condition(),) * TRIALS
 
 
 def equal_in_meaning(one: Cell, other: Cell) -> Equal | Counterexample:
@@ -30,26 +41,45 @@ def equal_in_meaning(one: Cell, other: Cell) -> Equal | Counterexample:
 
     Equal cells give the same outputs for all inputs, from zero states, and any parameters of either can be
     said in parameters of the other. Names, order, signs, several biases for one, packed matrices and values in
-    between do not count. Two cells called different may be equal in a way that nobody writes gates: the
-    counterexample then shows parameters that do not correspond.
+    between do not count. Where the form does not show that they are equal, numbers must: small and large ones,
+    over more steps than anything can be held back. Two cells called different may be equal in a way that
+    nobody writes gates: the counterexample then shows parameters that do not correspond.
     """
     fairest: tuple[float, Equal] | None = None
-    for candidate in islice(_all(one, other), MOST_CANDIDATES):
-        apart = _difference(_trial(candidate, 0))
-        if apart < CLOSE:
-            apart = max(apart, *(_difference(_trial(candidate, seed)) for seed in range(1, TRIALS)))
-            if apart < CLOSE and _whole(candidate):
-                return candidate
+    shown = ((candidate, _USUAL) for candidate in candidates(one, other))
+    guessed = ((candidate, _severe(one, other)) for candidate in assignments(one, other))
+    for candidate, conditions in islice(chain(shown, guessed), MOST_CANDIDATES):
+        apart = 0.0
+        for seed, condition in enumerate(conditions):
+            apart = max(apart, _difference(_trial(candidate, seed, condition)))
+            if apart >= CLOSE:
+                break
+        if apart < CLOSE and _whole(candidate):
+            return candidate
         if fairest is None or apart < fairest[0]:
             fairest = apart, candidate
     assert fairest is not None
-    trials = (_trial(fairest[1], seed, digits=1) for seed in range(SEARCHED))
-    return max(trials, key=_difference)
+    return _plainest(fairest[1])
 
 
-def _all(one: Cell, other: Cell) -> Iterator[Equal]:
-    yield from candidates(one, other)
-    yield from assignments(one, other)
+def _severe(one: Cell, other: Cell) -> tuple[Condition, ...]:
+    """What must not tell the cells apart: `relu(x - 50)` shows in large inputs, `d: c_prev` after some steps."""
+    steps = max(len(one.equations), len(other.equations)) + STEPS
+    return (
+        *_USUAL,
+        *(Condition(steps, inputs=scale) for scale in (1.0, 1e-2, 1e1, 1e2, 1e3) * TRIALS),
+        *(Condition(steps, weights=scale) for scale in (1e-1, 1e1, 1e2) * TRIALS),
+    )
+
+
+def _plainest(candidate: Equal) -> Counterexample:
+    """Short numbers on which the cells differ, and differ much; else those that told them apart."""
+    trials = [_trial(candidate, seed, digits=1) for seed in range(SEARCHED)]
+    worst = max(trials, key=_difference)
+    if _difference(worst) >= CLOSE:
+        return worst
+    conditions = enumerate(_severe(candidate.one, candidate.other))
+    return max((_trial(candidate, seed, one, digits=1) for seed, one in conditions), key=_difference)
 
 
 def _whole(equal: Equal) -> bool:
@@ -59,7 +89,9 @@ def _whole(equal: Equal) -> bool:
     return told >= equal.other.parameters.keys() and used >= equal.one.parameters.keys()
 
 
-def _trial(equal: Equal, seed: int, digits: int | None = None) -> Counterexample:
+def _trial(
+    equal: Equal, seed: int, condition: Condition = _USUAL[0], digits: int | None = None
+) -> Counterexample:
     """Both cells run on random numbers (of so many decimals), with the parameters as ``equal`` tells them."""
     one, other = equal.one, equal.other
     wide = one.elementwise_x is not None or other.elementwise_x is not None
@@ -68,9 +100,11 @@ def _trial(equal: Equal, seed: int, digits: int | None = None) -> Counterexample
     def drawn(cell: Cell, stream: int) -> dict[str, Array]:
         random = np.random.default_rng(seed + stream)
         shapes = cell.parameter_shapes(sizes["input"], HIDDEN)
-        return {name: _rounded(random.standard_normal(shape), digits) for name, shape in shapes.items()}
+        numbers = {name: condition.weights * random.standard_normal(shape) for name, shape in shapes.items()}
+        return {name: _rounded(array, digits) for name, array in numbers.items()}
 
-    x = _rounded(np.random.default_rng([seed, 1]).standard_normal((STEPS, sizes["input"])), digits)
+    random = np.random.default_rng([seed, 1])
+    x = _rounded(condition.inputs * random.standard_normal((condition.steps, sizes["input"])), digits)
     ours = drawn(one, 0)
     theirs = translated(equal, ours, sizes, default=drawn(other, OTHER_STREAM))
     a, b = _output(one, ours, x), _output(other, theirs, x)
@@ -90,11 +124,11 @@ def _output(cell: Cell, weights: Mapping[str, Array], x: Array) -> Array:
 
 
 def _apart(a: Array, b: Array) -> float:
-    """The largest difference; infinite where one is a number and the other is not."""
+    """The largest difference, of what exceeds 1 its share; infinite where only one is a number."""
     if not (np.isfinite(a) == np.isfinite(b)).all():
         return float("inf")
     both = np.isfinite(a)
-    return float(np.abs(a - b)[both].max()) if both.any() else 0.0
+    return float((np.abs(a - b) / np.maximum(np.abs(a), 1.0))[both].max()) if both.any() else 0.0
 
 
 def _difference(trial: Counterexample) -> float:

@@ -171,7 +171,8 @@ def _agree(cell: Cell, match: Match, seed: int) -> bool:
         drawn = torch.randn(shape, generator=generator, dtype=torch.float64, device="cpu")
         return drawn.requires_grad_()
 
-    batch, steps, inputs, hidden = 2, 4, 2, 3
+    batch, steps, hidden = 2, 4, 3
+    inputs = hidden if cell.elementwise_x is not None else 2
     weights = {name: random(*shape) for name, shape in cell.parameter_shapes(inputs, hidden).items()}
     x = random(batch, steps, inputs)
     states = [random(batch, hidden) for _ in cell.state_names]

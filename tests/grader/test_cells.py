@@ -88,17 +88,17 @@ def test_what_is_no_cell_is_refused() -> None:
         revived("A", {"states": ["h"], "update": {"h": "__import__('os')"}})
 
 
-def test_a_comparison_ends_at_its_limit(server: Server, tmp_path: Path) -> None:
-    """Twelve gates that are all alike can be paired in 479,001,600 ways."""
+def test_a_comparison_of_many_gates_ends(server: Server, tmp_path: Path) -> None:
+    """Twelve gates that are all alike can be paired in 479,001,600 ways: a bounded number is tried."""
     gates = {f"g{i}": "tanh(W @ x + b) * sigmoid(V @ x + b_2)" for i in range(12)}
     sums = [" + ".join(order) for order in (gates, reversed(gates))]
     one, other = ({"states": ["h"], "gates": gates, "update": {"h": text}} for text in sums)
-    session = Session(server, describe(()), tmp_path, {}, Limits(seconds=1))
+    session = Session(server, describe(()), tmp_path, {}, Limits())
     try:
         answer = session.ask(COMPARISON, Task({"one": one, "other": other}))
     finally:
         session.close()
-    assert isinstance(answer, Failed) and "limit" in answer.expected
+    assert isinstance(answer, Findings) and answer.data["states"] == {"h": "h"}
 
 
 def test_cells_are_compared_in_a_worker(server: Server, tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import nn
 
+from builder import loads
 from builder.recognition import Match, recognise, torch_cells
-from builder.runtime import lowering
+from builder.runtime import build, lowering
 
 
 @pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN_TANH", "RNN_RELU"])
@@ -67,3 +68,11 @@ def test_what_is_not_equal_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(lowering, "recognise", wrong)
     assert lowering.confirmed.__wrapped__(cell) is None
+
+
+def test_x_that_cancels_needs_no_equal_widths_to_be_confirmed() -> None:
+    spec = loads(
+        "input: [T, 4]\ncells: {Own: {states: [h], update: {h: tanh(W @ x + U @ h_prev + b + 0 * x)}}}\n"
+        "layers: [{Own: 4}]\n"
+    )
+    assert build(spec)(torch.zeros(2, 3, 4)).shape == (2, 3, 4)
