@@ -6,3 +6,4 @@ python=${PYTHON:-.venv/bin/python}
 "$python" -m pytest -m gpu -q
 "$python" bench/step.py
 "$python" bench/train.py
+"$python" bench/cells.py --device cuda

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from builder.cell import Cell
 from builder.errors import Cause
-from builder.fields import Flag
 from builder.names import snake_case
 from builder.recurrent import RecurrentLayer, expect_steps
 from builder.shapes import Inferred, Shape, TensorType
@@ -22,13 +21,14 @@ class CellLayer(RecurrentLayer):
 
     Its parameters are named by the gate or state that owns them, ``i.W``; with several layers or directions
     ``l0.i.W`` and ``l0_reverse.i.W``. `initial: learned` trains the first states too (``h.initial``), and
-    absent it is as the cell says. `compile: true` compiles its steps once, which takes seconds.
+    absent it is as the cell says.
     """
 
+    # What torch.compile makes of a step was slower on a processor than the loop that every cell has.
+    later: ClassVar[frozenset[str]] = frozenset({"compile"})
     cell: ClassVar[Cell]
 
     initial: Literal["zeros", "learned"] | None = None
-    compile: Flag = False
 
     @property
     def states(self) -> dict[str, int]:
@@ -90,7 +90,6 @@ class CellLayer(RecurrentLayer):
             self.dropout,
             self.output,
             self.initial,
-            self.compile,
         )
 
 
