@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import yaml
@@ -11,11 +12,15 @@ from builder.elaborate import Elaborated
 from builder.nodes import Mapping, Node, Scalar, Sequence, written
 from builder.scalars import resolve as value_of
 from builder.shapes import TensorType
-from builder.spec import LANGUAGE_VERSION, Item, ModelSpec
+from builder.spec import LANGUAGE_VERSION, SAID_BY_DATA, Item, ModelSpec
 
 
 def resolve(spec: ModelSpec, elaborated: Elaborated) -> dict[str, Any]:
-    """The resolved spec. Expressions stay as written, since a block may mean another value at each use."""
+    """The resolved spec. Expressions stay as written, since a block may mean another value at each use.
+
+    What the data said (``$classes``) is written among the constants where it is still read: a resolved spec
+    is a network without its data, too.
+    """
     normal: dict[str, Any] = {"gradspec": LANGUAGE_VERSION, "name": spec.name}
     if list(spec.inputs) == ["input"]:
         normal["input"] = _tensor(spec.inputs["input"])
@@ -45,6 +50,11 @@ def resolve(spec: ModelSpec, elaborated: Elaborated) -> dict[str, Any]:
     if cells:
         normal["cells"] = cells
     normal["layers"] = items.all(spec.layers)
+    said = {
+        name: spec.constants[name] for name in SAID_BY_DATA if name in spec.constants and _reads(normal, name)
+    }
+    if said:
+        normal["constants"] = said | normal.get("constants", {})
     if spec.outputs is not None:
         normal["outputs"] = [name for name, _ in spec.outputs]
     for key, node in (("expect", spec.expect), ("init", spec.init)):
@@ -54,6 +64,15 @@ def resolve(spec: ModelSpec, elaborated: Elaborated) -> dict[str, Any]:
         if section is not None:
             normal[key] = section.plain()
     return normal
+
+
+def _reads(data: object, name: str) -> bool:
+    """Whether an expression within ``data`` reads ``$name``."""
+    if isinstance(data, dict):
+        return any(_reads(value, name) for value in data.values())
+    if isinstance(data, list):
+        return any(_reads(item, name) for item in data)
+    return isinstance(data, str) and data.startswith("$") and name in re.findall(r"[A-Za-z_]\w*", data)
 
 
 def to_yaml(data: object) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # a spec without cells does not pay for them
     from builder.library import Library
 
 LANGUAGE_VERSION: Final = 1
+SAID_BY_DATA: Final = ("vocabulary", "classes")  # what `$name` means where the data says it
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,7 +15,7 @@ from builder.keys import checked_name, has_hole, is_hole, misspelt, read_keys
 from builder.names import check_name
 from builder.reader import Reader, Unknown, Unresolved
 from builder.source import Document, Mapping, Node, Scalar, Sequence, describe
-from builder.spec import LANGUAGE_VERSION, Block, Item, ModelSpec
+from builder.spec import LANGUAGE_VERSION, SAID_BY_DATA, Block, Item, ModelSpec
 from builder.training.section import Train
 
 if TYPE_CHECKING:  # a spec without cells does not pay for them
@@ -27,7 +27,6 @@ KEYS: Final = (
     "expect", "init", "data", "train",
 )  # fmt: skip
 KEYS_LATER: Final = frozenset({"networks", "adversarial", "attacks", "weights", "output"})
-SAID_BY_DATA: Final = ("vocabulary", "classes")
 ITEM_KEYS: Final = ("name", "from", "state_from", "init", "freeze", "repeat", "share", "layers")
 ITEM_KEYS_LATER: Final = frozenset({"norm", "constraint"})
 BLOCK_KEYS: Final = ("parameters", "inputs", "layers")

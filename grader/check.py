@@ -18,10 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
+import numpy as np
 from numpy.typing import NDArray
 
 from builder.component import Catalogue, Component
 from builder.dataset import Target
+from builder.shapes import TensorType
 from grader.outcome import Outcome
 from grader.outline import Outline
 
@@ -69,11 +71,13 @@ class Allow:
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """The assignment's unseen examples: only ``inputs`` may be given to a worker.
+    """The assignment's unseen examples: only ``inputs`` and ``lengths`` may be given to a worker.
 
-    ``inputs``: float32, N×C×H×W (or N×features), before the final `Rescale` and `Standardize`; ``labels``: N
-    whole numbers, or reals, as ``target`` says. ``affine`` names those final steps, and ``preprocessing`` is
+    ``inputs``: float32, N×C×H×W (or N×T×features, N×features), before the final `Rescale` and `Standardize`;
+    or int64, N×T, tokens below ``vocabulary``. ``labels``: N (per step N×T) whole numbers, or reals, as
+    ``target`` says, in the units of their source. ``affine`` names those final steps, and ``preprocessing`` is
     what they come to, in JSON; none if they must be fitted: then it comes with the student's weights.
+    Sequences padded at the end are ``lengths`` long (int64, N).
     """
 
     inputs: Array
@@ -81,6 +85,29 @@ class Examples:
     target: Target
     affine: tuple[str, ...] = ()
     preprocessing: str | None = None
+    lengths: Array | None = None
+    vocabulary: int | None = None
+
+    @property
+    def kind(self) -> TensorType:
+        """What one example is; where they are of unequal lengths, its first axis is free."""
+        shape = self.inputs.shape[1:]
+        return TensorType(shape if self.lengths is None else ("T", *shape[1:]), self.vocabulary)
+
+    @property
+    def per_step(self) -> bool:
+        """Whether there is a target for each step."""
+        return self.target.steps is not None
+
+    @property
+    def targets(self) -> Array:
+        """One row for each target, N or N×…; of targets per step, those of all real steps: M or M×…."""
+        if not self.per_step:
+            return self.labels
+        steps = self.labels.shape[1]
+        ends = np.full(len(self.labels), steps) if self.lengths is None else self.lengths
+        real: Array = self.labels[np.arange(steps) < ends[:, None]]
+        return real
 
 
 @dataclass(frozen=True, slots=True)

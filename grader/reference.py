@@ -96,9 +96,9 @@ def load_examples(assignment: Assignment) -> Examples | None:
     from builder.runtime.data import Preprocessing, load_arrays
 
     folder = assignment.folder
-    source = data.source.describe(folder)
+    source = data.fitted.describe(folder)
     part = "test" if source.test_examples or (data.split is not None and data.split.test) else None
-    inputs, labels = load_arrays(data, folder, part)
+    inputs, labels, lengths = load_arrays(data, folder, part)
     if not len(inputs):
         raise DataError("the assignment's data has no example to judge on")
     fits = any(step.fits for step in data.affine)
@@ -108,4 +108,6 @@ def load_examples(assignment: Assignment) -> Examples | None:
         source.target,
         affine=tuple(type(step).__name__ for step in data.affine),
         preprocessing=None if fits else Preprocessing.fit(data, source).to_json(),
+        lengths=lengths,
+        vocabulary=source.input.vocabulary,
     )

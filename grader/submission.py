@@ -76,14 +76,14 @@ class Submission:
         """The model, read as `validate` reads it. Raises ``SpecErrors``.
 
         The assignment's `data` and `train` rule: what is wrong with the submission's own, or left to fill in
-        them, counts for nothing. No cell is compiled: that gives the same values, and takes a compiler.
+        them, counts for nothing.
         """
         bare = without(self.document, "data", "train")
         try:
-            return _uncompiled(from_document(replace(self.document, holes=bare.holes), self.folder))
+            return from_document(replace(self.document, holes=bare.holes), self.folder)
         except SpecErrors as errors:
             try:
-                return _uncompiled(from_document(bare, self.folder))
+                return from_document(bare, self.folder)
             except SpecErrors as fewer:
                 known = {(e.line, e.column, e.problem) for e in errors.errors}
                 both = [e for e in fewer.errors if (e.line, e.column, e.problem) in known]
@@ -141,17 +141,6 @@ class Submission:
                 os.close(opened)
             raise _refusal(name, error) from None
         return opened
-
-
-def _uncompiled(spec: ModelSpec) -> ModelSpec:
-    """The same model, all cells with `compile: false`."""
-    layers = tuple(
-        replace(use, layer=use.layer.model_copy(update={"compile": False}))
-        if getattr(use.layer, "compile", False)
-        else use
-        for use in spec.graph.layers
-    )
-    return replace(spec, graph=replace(spec.graph, layers=layers))
 
 
 def without(document: Document, *keys: str) -> Document:

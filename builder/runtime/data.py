@@ -161,6 +161,14 @@ class Batch(NamedTuple):
     lengths: Tensor | None = None
 
 
+class Arrays(NamedTuple):
+    """The same as arrays; ``y`` is as its source gives it."""
+
+    x: NDArray[Any]
+    y: NDArray[Any]
+    lengths: NDArray[Any] | None = None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
     """Examples as they arrive at the network, on the device, and their targets.
@@ -294,7 +302,7 @@ def _named(parts: dict[str, Examples], name: str) -> Examples:
     return parts[name]
 
 
-def load_arrays(data: Data, folder: Path, part: str | None = None) -> tuple[NDArray[Any], NDArray[Any]]:
+def load_arrays(data: Data, folder: Path, part: str | None = None) -> Arrays:
     """Examples after geometry, before the affine step, and their targets: what a grader hands to a network.
 
     ``part`` is ``train``, ``validation`` or ``test``; none: all examples, the source's own test part last.
@@ -306,10 +314,9 @@ def load_arrays(data: Data, folder: Path, part: str | None = None) -> tuple[NDAr
         chosen = [examples, *([examples.test] if examples.test else [])]
     else:
         chosen = [_named(_parts(data, source, examples), part)]
-    if any(one.lengths is not None for one in chosen):
-        raise DataError("the sequences are of unequal lengths, and one array cannot say where each ends")
     x = np.concatenate([_tensors(data.geometry, one).x.numpy() for one in chosen])
-    return x, np.concatenate([one.y for one in chosen])
+    lengths = [one.lengths for one in chosen if one.lengths is not None]  # of all of a source's, or of none
+    return Arrays(x, np.concatenate([one.y for one in chosen]), np.concatenate(lengths) if lengths else None)
 
 
 def _described(data: Data, folder: Path) -> tuple[DataInfo, DataInfo]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from builder import loads
+from builder.resolve import to_yaml
 
 COPY = """
 input: {shape: [T], vocabulary: $vocabulary}
@@ -39,3 +40,18 @@ def test_data_that_is_wrong_is_one_error(complaints: Complaints, tmp_path: Path)
 def test_a_hole_in_the_data_is_no_error() -> None:
     spec = loads(COPY.replace("CopyMemory: 5", "CopyMemory: ???"))
     assert len(spec.holes) == 1 and not spec.graph.complete
+
+
+def test_a_resolved_spec_is_a_network_without_its_data_too() -> None:
+    """What ``$classes`` meant is written down: who has the run's spec alone can still build it."""
+    spec = loads(
+        "constants: {width: 4}\n"
+        "input: {shape: [T], vocabulary: $vocabulary}\n"
+        "layers: [{Embedding: $width}, {GRU: 3}, {Linear: $classes}]\n"
+        "data: {source: {Tokens: {shipped: oanc}}}\n"
+    )
+    resolved = spec.resolved()
+    assert resolved["constants"] == {"classes": 12, "width": 4}
+    alone = loads(to_yaml({key: value for key, value in resolved.items() if key != "data"}))
+    assert alone.graph.state == spec.graph.state
+    assert loads(to_yaml(resolved)).graph.state == spec.graph.state

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from grader.limits import Limits
 from grader.outcome import Blocked, Failed, Passed
-from grader.submission import Submission
 
 if TYPE_CHECKING:
     from tests.grader.conftest import Classroom
@@ -37,14 +35,6 @@ def room(classroom: Classroom) -> Classroom:
     classroom.write(ASSIGNMENT, MODEL)
     classroom.submit("right", MODEL)
     return classroom
-
-
-def test_nothing_is_compiled(tmp_path: Path) -> None:
-    """It would take a compiler, and files."""
-    text = MODEL.replace("hidden_size: 4", "hidden_size: 4, compile: true")
-    (tmp_path / "model.yaml").write_text(text)
-    submission = Submission(tmp_path, {"model": "model.yaml"}, arrays_limit=1 << 20)
-    assert submission.graph.by_name["memory"].layer.plain()["compile"] is False
 
 
 @pytest.mark.parametrize("what", ["a pipe", "a link outside", "another's", "a device"])

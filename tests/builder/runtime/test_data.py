@@ -16,6 +16,7 @@ from torch.nn.functional import interpolate
 from builder.dataset import Data, Split
 from builder.datasets.digits import Digits
 from builder.datasets.npz import NPZ
+from builder.datasets.tokens import Tokens
 from builder.errors import DataError
 from builder.runtime.data import Preprocessing, load_arrays, load_splits
 from builder.transforms.grayscale import Grayscale
@@ -192,7 +193,7 @@ def test_what_needs_no_training_part_is_known_without_it() -> None:
 
 
 def test_arrays_of_all_examples_or_of_a_part() -> None:
-    x, y = load_arrays(PLAIN, HERE)
+    x, y, _ = load_arrays(PLAIN, HERE)
     np.testing.assert_array_equal(x[:, 0], load_digits().images / 16)
     np.testing.assert_array_equal(y, load_digits().target)
     assert [len(load_arrays(PLAIN, HERE, name)[0]) for name in ("train", "validation", "test")] == [
@@ -203,6 +204,19 @@ def test_arrays_of_all_examples_or_of_a_part() -> None:
     with pytest.raises(DataError, match="the data has no part `validation`") as caught:
         load_arrays(Data(source=Digits(), split=Split(train=0.5, test=0.5)), HERE, "validation")
     assert caught.value.hint == "It has `train`, `test`."
+
+
+def test_arrays_of_padded_sequences_have_their_lengths() -> None:
+    data = Data(source=Tokens(shipped="oanc"), split=Split(train=0.9, test=0.1))
+    x, y, lengths = load_arrays(data, HERE, "test")
+    part = load_splits(data, HERE).test
+    assert part is not None and part.lengths is not None and lengths is not None
+    np.testing.assert_array_equal(lengths, part.lengths.numpy())
+    np.testing.assert_array_equal(x, part.x.numpy())
+    np.testing.assert_array_equal(y, part.y.numpy())
+    everything = load_arrays(data, HERE)
+    assert everything.lengths is not None and len(everything.lengths) == len(everything.x) == 2000
+    assert load_arrays(PLAIN, HERE).lengths is None
 
 
 def test_an_own_test_part_stays_apart(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from builder.runtime.data import load_arrays
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
 def test_every_part(run: Run, split: str) -> None:
     assert run.spec.data is not None
-    x, y = load_arrays(run.spec.data, run.spec.folder, split)
+    x, y, _ = load_arrays(run.spec.data, run.spec.folder, split)
     logits = predict(run, x)
     assert isinstance(logits, np.ndarray)
     found = evaluate(run, split)

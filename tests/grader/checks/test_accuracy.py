@@ -99,7 +99,7 @@ def test_predictions_are_those_of_the_network_by_hand(classroom: Classroom, weig
 
     asked = read_assignment(classroom.assignment)
     assert asked.data is not None
-    x, y = load_arrays(asked.data, classroom.folder, "test")
+    x, y, _ = load_arrays(asked.data, classroom.folder, "test")
     network = build(loads(classroom.model)).eval()
     network.load_state_dict(load(weights))
     with torch.inference_mode():
@@ -162,7 +162,14 @@ def test_crafted_preprocessing_is_refused(tmp_path: Path, scale: list[float], ex
     names: dict[Role, str] = {"model": "model.yaml", "weights": "w.safetensors"}
     submission = Submission(tmp_path, names, arrays_limit=1 << 20)
     inputs = {"inputs": np.zeros((2, 1, 8, 8), np.float32)}
-    task = Task({"batch": 2, "affine": ["Standardize"], "preprocessing": None}, inputs)
+    said = {
+        "batch": 2,
+        "affine": ["Standardize"],
+        "preprocessing": None,
+        "forecast": False,
+        "per_step": False,
+    }
+    task = Task(said, inputs)
     with pytest.raises(Refusal, match=expected):
         accuracy(zero=0, full=1).work(task, submission)
 
