@@ -13,6 +13,7 @@ from typing import Final, Literal
 from builder.cell import Cell
 from builder.cell_layer import CellLayer
 from builder.graph import Graph, GraphLayer
+from builder.listing import TooLarge
 from builder.loop import Loop
 from builder.near_miss import differences
 from builder.program import Packed, Recurrence, Whole, compile_cell
@@ -152,7 +153,7 @@ def _explained(cell: Cell, widths: Sequence[int], hidden: int, directions: int) 
         directions=directions,
         equations=typeset(cell),
         products=tuple(_products(cell)),
-        recurrence=compile_cell(cell).recurrence,
+        recurrence=_recurrence(cell),
         equals=None if match is None else match.layer,
         differs=tuple(one.text for one in differences(cell)) if match is None else (),
         cost=Cost(
@@ -164,9 +165,20 @@ def _explained(cell: Cell, widths: Sequence[int], hidden: int, directions: int) 
     )
 
 
+def _recurrence(cell: Cell) -> Recurrence:
+    """What its program says; of a cell that is too large for one, the hardest."""
+    try:
+        return compile_cell(cell).recurrence
+    except TooLarge:
+        return "matrix"
+
+
 def _products(cell: Cell) -> Iterator[Product]:
-    """The matrix products of a cell as its program does them."""
-    program = compile_cell(cell)
+    """The matrix products of a cell as its program does them; of a cell that is too large for one, none."""
+    try:
+        program = compile_cell(cell)
+    except TooLarge:
+        return
     writer = Typesetter(cell)
     own = {equation.name for equation in cell.equations}
     made: dict[str, Term] = {}  # what the program's own names stand for

@@ -132,7 +132,9 @@ def _levels(term: Term, within: tuple[tuple[int, str], ...]) -> tuple[int, str]:
     """How often sums, products and functions take turns; and which of them the term is."""
     kind = ""
     if isinstance(term, Apply):
-        kind = {"subtract": "add", "negative": "add", "add": "add", "multiply": "multiply"}.get(term.function, "")
+        kind = {"subtract": "add", "negative": "add", "add": "add", "multiply": "multiply"}.get(
+            term.function, ""
+        )
     return max((level + (one != kind or not kind) for level, one in within), default=0), kind
 
 

@@ -111,9 +111,9 @@ class Adjoints:
             for operand, gain in zip(operation.operands, gains, strict=True):
                 if gain == ZERO or isinstance(operand, Constant):
                     continue
-                if operand not in found and isinstance(operand, Read) and not operand.previous:
-                    if operand.name in self._order:
-                        heapq.heappush(waiting, -self._order[operand.name])
+                inner = isinstance(operand, Read) and not operand.previous and operand.name in self._order
+                if inner and operand not in found:
+                    heapq.heappush(waiting, -self._order[operand.name])  # type: ignore[union-attr]
                 found[operand] = atom(Apply("add", (found.get(operand, ZERO), atom(gain))))
         found.pop(Read(start), None)
         return found

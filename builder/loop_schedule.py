@@ -107,9 +107,9 @@ class Schedule:
         done = 0
         while fresh or now:
             for term in fresh:  # which grows: a slot may itself be multiplied
-                product = products.pop(term, None)
-                if product is None:
+                if term not in products:
                     continue
+                product = products.pop(term)
                 yield Instruction("product", (), ((product.operand,),))
                 for start, stop, _ in product.runs:
                     for index in range(start, stop):

@@ -12,12 +12,13 @@ from functools import lru_cache
 from typing import Final, final
 
 from builder.cell import Cell
-from builder.term import Apply, Constant, Project, Read, Term, Weight
+from builder.term import Apply, Constant, Project, Read, Term, Weight, folded
 
 ODD: Final = frozenset({"tanh", "softsign", "hardtanh"})  # f(−a) = −f(a)
 MIRRORED: Final = frozenset({"sigmoid", "hardsigmoid"})  # f(−a) = 1 − f(a)
 LARGEST: Final = 400  # products in one sum
 DEEPEST: Final = 4000  # atoms within one function, each counted as often as it is written
+LONGEST: Final = 10_000  # atoms in all sums on the way, each counted as often as it is written
 HIGHEST: Final = 4  # a power up to here is a product
 
 
@@ -116,10 +117,11 @@ class NormalForm:
     flips: int = 0
     values: dict[str, Polynomial] = field(default_factory=dict)
     _met: dict[tuple[str, Polynomial], int] = field(default_factory=dict)
+    _length: int = 0
 
     def __post_init__(self) -> None:
         for equation in self.cell.equations:
-            self.values[equation.name] = self._normal(equation.term)
+            self.values[equation.name] = folded(equation.term, self._normal)
 
     @property
     def choices(self) -> int:
@@ -133,7 +135,14 @@ class NormalForm:
             names += sorted(reads(self.values[name]) - {"x"} - set(names))
         return tuple(names)
 
-    def _normal(self, term: Term) -> Polynomial:
+    def _normal(self, term: Term, operands: tuple[Polynomial, ...]) -> Polynomial:
+        found = self._formed(term, operands)
+        self._length += 1 + sum(_size(monomial) for monomial, _ in found)
+        if self._length > LONGEST:
+            raise TooLarge
+        return found
+
+    def _formed(self, term: Term, operands: tuple[Polynomial, ...]) -> Polynomial:
         match term:
             case Constant(value):
                 return total([((), value)])
@@ -143,14 +152,14 @@ class NormalForm:
                 return self.values[name]
             case Weight(name):
                 return (((Own(name),), 1.0),)
-            case Project(matrix, operands):
+            case Project(matrix):
                 return total(
                     ((Column(matrix, part, monomial),), factor)
                     for part, operand in enumerate(operands)
-                    for monomial, factor in self._normal(operand)
+                    for monomial, factor in operand
                 )
-            case Apply(function, operands):
-                return self._applied(function, [self._normal(operand) for operand in operands])
+            case Apply(function):
+                return self._applied(function, list(operands))
         raise ValueError(f"{term} was never resolved")
 
     def _applied(self, function: str, operands: list[Polynomial]) -> Polynomial:
