@@ -32,8 +32,23 @@ def advise(spec: ModelSpec, graph: Graph, report: Report) -> None:
                 f"the bias of `{above.name}` does nothing: `{layer.name}` subtracts the mean right after it",
                 "Write `bias: false`.",
             )
+    _states_left_behind(graph, report)
     _softmax_before_loss(spec, graph, report)
     _affine_before_geometry(spec, report)
+
+
+def _states_left_behind(graph: Graph, report: Report) -> None:
+    """`state_from` goes by name: what a layer has no state for does not reach it."""
+    for layer in graph.layers:
+        source = graph.by_name.get(layer.starts_from or "")
+        left = [state for state in source.ports if state not in layer.ports] if source is not None else []
+        if source is not None and left:
+            listed = " and ".join(f"`{source.name}.{state}`" for state in left)
+            report.advise(
+                layer.place,
+                f"`{layer.name}` has no state for {listed}: it begins without",
+                f"States are handed over by name; `from: {source.name}.{left[0]}` reads one.",
+            )
 
 
 def _softmax_before_loss(spec: ModelSpec, graph: Graph, report: Report) -> None:

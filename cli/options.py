@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from builder.errors import Cause, GradspecError
 from cli import render
+
+LARGEST_SEED: Final = 2**63 - 1  # torch's generators take 64 bits
 
 
 def folder_to_write(out: Path) -> Path:
@@ -23,6 +26,13 @@ def folder_to_write(out: Path) -> Path:
     if not os.access(there, os.W_OK):
         raise typer.BadParameter(f"`{there}` cannot be written to.")
     return out
+
+
+def finite(value: float) -> float:
+    """``value``, if it is a finite number."""
+    if not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is not finite.")
+    return value
 
 
 def _sets(sets: list[str] | None) -> list[str] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,14 +16,29 @@ if TYPE_CHECKING:
 
 DPI: Final = 150
 LEAST: Final = 1e-30  # what is drawn of a gradient of nothing
+MOST: Final = 1e200  # what is drawn of all that is larger: matplotlib overflows before doubles do
 COLOUR: Final = "#2563eb"
+WRONG: Final = "#dc2626"
+NOTHING: Final = "#9ca3af"  # behind a picture: seen where it is no number
 
 
 def plot_norms(flow: GradientFlow, path: Path) -> None:
-    """‖∂loss/∂state_t‖ over time, on a logarithmic scale."""
+    """‖∂loss/∂state_t‖ over time, on a logarithmic scale; a cross at the top is infinite or NaN."""
+    import numpy as np
+
     figure = _figure(7, 3.6)
     axes = figure.subplots()
-    axes.semilogy(range(1, len(flow.norms) + 1), flow.norms.clip(LEAST), color=COLOUR)
+    steps, known = np.arange(1, len(flow.norms) + 1), np.isfinite(flow.norms)
+    drawn = np.where(known, flow.norms, np.nan).clip(LEAST, MOST)
+    axes.semilogy(steps, drawn, color=COLOUR, marker="" if known.all() else ".")
+    if not known.all():
+        top = np.ones((~known).sum())
+        axes.plot(
+            steps[~known], top, "x", color=WRONG, label="infinite or NaN",
+            transform=axes.get_xaxis_transform(), clip_on=False,
+        )  # fmt: skip
+        axes.set_xlim(0.5, len(steps) + 0.5)
+        axes.legend()
     axes.set_xlabel("step t")
     axes.set_ylabel(f"‖∂loss/∂{_math(flow.state)}‖")
     axes.set_title(f"{flow.layer} ({flow.seen.cell.name})", loc="left")
@@ -33,7 +49,7 @@ def plot_norms(flow: GradientFlow, path: Path) -> None:
 def plot_gates(seen: ThroughTime, path: Path, example: int = 0) -> None:
     """Every gate and state over one sequence, units × time, and what each state hands on.
 
-    The conveyor belt of an LSTM: the last picture is f ⊙ c of the step before.
+    The conveyor belt of an LSTM: the last picture is f ⊙ c of the step before. What is infinite or NaN is grey.
     """
     pictures = {f"${_tex(name)}$": tensor[example] for name, tensor in seen.values.items()}
     for state in seen.cell.carried:
@@ -42,7 +58,9 @@ def plot_gates(seen: ThroughTime, path: Path, example: int = 0) -> None:
     figure = _figure(8, 1.1 + 1.15 * len(pictures))
     every = figure.subplots(len(pictures), 1, sharex=True, squeeze=False)[:, 0]
     for axes, (label, picture) in zip(every, pictures.items(), strict=True):
-        low, high = float(picture.min()), float(picture.max())
+        picture = picture.where(picture.isfinite(), math.nan).clamp(-MOST, MOST)
+        known = picture[picture.isfinite()]
+        low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 0.0)
         reach = max(abs(low), abs(high), 1e-12)
         signed = low < 0
         image = axes.imshow(
@@ -54,6 +72,7 @@ def plot_gates(seen: ThroughTime, path: Path, example: int = 0) -> None:
             vmax=reach if signed else max(1.0, high),
             extent=(0.5, len(picture) + 0.5, picture.shape[1] + 0.5, 0.5),
         )
+        axes.set_facecolor(NOTHING)
         axes.set_ylabel(label, rotation=0, ha="right", va="center")
         axes.set_yticks([])
         figure.colorbar(image, ax=axes, pad=0.01)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli import progress, render
-from cli.options import Out, Sets, Spec
+from cli.options import LARGEST_SEED, Out, Sets, Spec
 from cli.reading import shapes_lines
 
 if TYPE_CHECKING:
@@ -23,7 +23,10 @@ def build(
     out: Out,
     sets: Sets = None,
     seed: Annotated[
-        int | None, typer.Option("--seed", min=0, help="Seed of the weights; absent: train.seed, or 0.")
+        int | None,
+        typer.Option(
+            "--seed", min=0, max=LARGEST_SEED, help="Seed of the weights; absent: train.seed, or 0."
+        ),
     ] = None,
 ) -> None:
     """Build a network without training it, and write down all that is known of it.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
 from cli import render
-from cli.options import AsJson, RunFolder, answers
+from cli.options import LARGEST_SEED, AsJson, RunFolder, answers, finite
 
 
 def sample(
@@ -21,16 +22,20 @@ def sample(
     temperature: Annotated[
         float,
         typer.Option(
-            "--temperature", min=0, help="Below 1 keeps to what is likely; 0 is always the likeliest."
+            "--temperature",
+            min=0,
+            callback=finite,
+            help="Below 1 keeps to what is likely; 0 is always the likeliest.",
         ),
     ] = 1.0,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the draws.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Of the draws.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Let a network that was trained on the source `Text` write on, character by character.
 
     Each character is drawn from softmax(logits/temperature), and the states are carried along: the thousandth
-    takes as long as the first.
+    takes as long as the first. Characters of the start that the training part does not hold are told, and shown
+    to the network as unknown.
 
     \b
         gradspec sample run
@@ -38,9 +43,14 @@ def sample(
     """
     with answers(as_json):
         from builder.runtime import load_run
-        from builder.runtime.sampling import write_on
+        from builder.runtime.sampling import listed, unknown_in, write_on
 
-        text = write_on(load_run(run), start, length, temperature, seed)
+        trained = load_run(run)
+        text = write_on(trained, start, length, temperature, seed)
+        unknown = unknown_in(trained, start or "")
+    if unknown:
+        told = f"The vocabulary lacks {listed(unknown)} of the start: shown to the network as unknown."
+        render.show([(("advice", told),)], sys.stderr)
     if as_json:
         render.show_json({"errors": [], "advice": [], "start": start, "text": text})
         return

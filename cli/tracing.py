@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 LAGS: Final = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 BARS: Final = "▁▂▃▄▅▆▇█"
+NO_NUMBER: Final = "×"  # infinite or NaN, where a norm would stand
 NORMS_FILE: Final = "gradients.png"
 GATES_FILE: Final = "gates.png"
 
@@ -92,43 +93,79 @@ def flow_lines(flow: GradientFlow, trained: bool) -> list[render.Line]:
         *render.wrapped(f"loss: {flow.loss}", "  ", "dim"),
         (),
         (("", f"  {bars(norms, render.width() - 4)}"),),
-        (("dim", f"  from the first step to the last, {min(norms):.0e} to {max(norms):.0e}, logarithmic"),),
+        (("dim", f"  from the first step to the last{_span(norms)}"),),
         (),
     ]
     lags = [lag for lag in LAGS if lag < len(norms) - 1] + [len(norms) - 1]
-    rows = [(f"{lag}", f"{norms[-1 - lag]:.1e}", f"{flow.share(lag):.1e}") for lag in lags]
+    rows = [(f"{lag}", _shown(norms[-1 - lag]), _shown(flow.share(lag))) for lag in lags]
     head = ("  steps before the last", f"‖∂loss/∂{value(flow.state)}‖", "of the last")
     shown += render.table(head, rows, right="rrr")
-    per_step = flow.share(lags[-1]) ** (1 / lags[-1])
-    shown += [(), *render.wrapped(_verdict(per_step, lags[-1]), "")]
+    numbers = all(map(math.isfinite, norms))
+    verdict = _verdict(_per_step(norms), lags[-1]) if numbers else _astray(flow)
+    shown += [(), *render.wrapped(verdict, "")]
     return shown
+
+
+def _per_step(norms: Sequence[float]) -> float:
+    """By what a step back multiplies the gradient, in the geometric mean. By logarithms: no quotient overflows."""
+    first, last = norms[0], norms[-1]
+    return math.exp((math.log(first) - math.log(last)) / (len(norms) - 1)) if first and last else 0.0
+
+
+def _shown(norm: float) -> str:
+    return f"{norm:.1e}" if math.isfinite(norm) else NO_NUMBER
+
+
+def _span(norms: Sequence[float]) -> str:
+    """The least and the largest of what are numbers."""
+    known = [norm for norm in norms if math.isfinite(norm)]
+    numbers = f", {min(known):.0e} to {max(known):.0e}, logarithmic" if known else ""
+    return numbers + (f"; {NO_NUMBER} is infinite or NaN" if len(known) < len(norms) else "")
+
+
+def _astray(flow: GradientFlow) -> str:
+    """What to say of a gradient that is no number somewhere: where, and whether the cell itself is."""
+    lost = [step for step, norm in enumerate(flow.norms, 1) if not math.isfinite(norm)]
+    where = f"from {lost[0]} to {lost[-1]}" if len(lost) > 1 else f"step {lost[0]}"
+    told = f"At {len(lost)} of {len(flow.norms)} steps, {where}, the gradient is infinite or NaN."
+    if flow.overflows is None:
+        return f"{told} What the cell computes stays finite: it is on the way back that it grows too large."
+    return f"{told} From step {flow.overflows} on the cell itself computes what is infinite or NaN."
 
 
 def _verdict(per_step: float, steps: int) -> str:
     if per_step == 0:
         return f"Nothing reaches {steps} steps back."
     if per_step > 1:
-        return f"On average a step back multiplies the gradient by {per_step:.3f}: it grows."
+        by = f"{per_step:.3f}" if per_step < 1000 else f"{per_step:.1e}"
+        return f"On average a step back multiplies the gradient by {by}: it grows."
     return f"On average a step back leaves {per_step:.3f} of the gradient."
 
 
 def bars(norms: Sequence[float], room: int) -> str:
-    """The course of some norms as bars on a logarithmic scale, at most ``room`` of them; a blank is zero.
+    """The course of some norms as bars on a logarithmic scale, at most ``room`` of them.
 
-    >>> bars([0.0, 1e-8, 1e-4, 1.0], 80)
-    ' ▁▅█'
+    A blank is zero, × what is infinite or NaN.
+
+    >>> bars([math.nan, 0.0, 1e-8, 1e-4, 1.0], 80)
+    '× ▁▅█'
     """
     if len(norms) > room:
         norms = [norms[i * (len(norms) - 1) // (room - 1)] for i in range(room)]
-    logs = [math.log10(norm) if norm > 0 else None for norm in norms]
-    known = [log for log in logs if log is not None]
+    known = [math.log10(norm) for norm in norms if 0 < norm < math.inf]
     low, high = min(known, default=0.0), max(known, default=0.0)
     scale = (len(BARS) - 1) / (high - low) if high > low else 0.0
-    return "".join(" " if log is None else BARS[round((log - low) * scale)] for log in logs)
+
+    def bar(norm: float) -> str:
+        if not math.isfinite(norm):
+            return NO_NUMBER
+        return BARS[round((math.log10(norm) - low) * scale)] if norm > 0 else " "
+
+    return "".join(map(bar, norms))
 
 
 def flow_data(flow: GradientFlow, trained: bool) -> dict[str, Any]:
-    """All of it as data: what `--json` writes."""
+    """All of it as data: what `--json` writes. A norm that is infinite or NaN is null."""
     return {
         "layer": flow.layer,
         "cell": flow.seen.cell.name,
@@ -136,7 +173,7 @@ def flow_data(flow: GradientFlow, trained: bool) -> dict[str, Any]:
         "reverse": flow.reverse,
         "at": "trained" if trained else "start",
         "loss": flow.loss,
-        "norms": [float(norm) for norm in flow.norms],
+        "norms": [float(norm) if math.isfinite(norm) else None for norm in flow.norms],
     }
 
 

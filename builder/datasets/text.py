@@ -84,6 +84,11 @@ class Text(Dataset):
             raise Cause(problem, field="length")
         trained = text[: max(1, round(pieces * self._share)) * self.length + 1]
         vocabulary = (UNKNOWN, *sorted(set(trained) - {UNKNOWN}))
+        if len(vocabulary) < 2:
+            problem = (
+                f"the text that is trained on holds no character but {UNKNOWN}, which stands for the unknown"
+            )
+            raise Cause(problem, "Save the file as UTF-8 again.", field="path")
         return DataInfo(
             TensorType((self.length,), len(vocabulary)),
             Target(len(vocabulary), names=vocabulary, steps=self.length),

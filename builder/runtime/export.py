@@ -37,7 +37,7 @@ TRACED_STEPS: Final = 3  # of the first free axis; each next one is a step longe
 ATTEMPTED_BYTES: Final = 2**31 - 1  # protobuf's limit
 
 
-def export(what: Run | Network, path: Path) -> Proof:
+def export(what: Run | Network, path: Path | str) -> Proof:
     """Writes a network to ``path`` as one ONNX file with its weights inside, and proves that it is equal.
 
     Inputs and outputs have the spec's names and a free batch axis called ``batch``; axes of free length keep
@@ -53,7 +53,7 @@ def export(what: Run | Network, path: Path) -> Proof:
     proof = prove(still, model)
     said = metadata_of(None if isinstance(what, Network) else what.preprocessing)
     onnx.helper.set_model_props(model, said | {"proof": json.dumps(asdict(proof))})
-    write_atomically(path, lambda temporary: temporary.write_bytes(model.SerializeToString()))
+    write_atomically(Path(path), lambda temporary: temporary.write_bytes(model.SerializeToString()))
     return proof
 
 

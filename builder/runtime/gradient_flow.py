@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -38,9 +39,18 @@ class GradientFlow:
     seen: ThroughTime
 
     def share(self, lag: int) -> float:
-        """The norm so many steps before the last one, of the last one's; 0 where that is 0."""
+        """The norm so many steps before the last one, of the last one's; 0 where that is 0, NaN if it is no number."""
         last = float(self.norms[-1])
+        if not math.isfinite(last):
+            return math.nan
         return float(self.norms[-1 - lag]) / last if last else 0.0
+
+    @property
+    def overflows(self) -> int | None:
+        """The first step read, from 1, where a gate or a state is itself infinite or NaN; None if none is."""
+        strange = torch.stack([~one.isfinite() for one in self.seen.values.values()]).any(0).any(2).any(0)
+        steps = (strange.flip(0) if self.reverse else strange).nonzero()
+        return int(steps[0]) + 1 if len(steps) else None
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,21 @@ import torch
 from torch import Tensor
 
 
+def lengths_of_steps(x: Tensor, lengths: Tensor | None, input_size: int) -> Tensor | None:
+    """The lengths that a recurrent layer goes by: those of an empty batch say nothing.
+
+    Raises ``ValueError`` unless ``x`` is N×T×``input_size`` with T at least 1. An exporter is asked nothing: its
+    T has no value.
+    """
+    if torch.compiler.is_exporting():
+        return lengths
+    if x.ndim != 3 or x.shape[2] != input_size:
+        raise ValueError(f"expected N×T×{input_size}, found {'×'.join(map(str, x.shape))}")
+    if not x.shape[1]:
+        raise ValueError("expected sequences of at least one step, found none")
+    return lengths if len(x) else None
+
+
 def valid_steps(x: Tensor, lengths: Tensor | None, dim: int = 1) -> Tensor:
     """N×T, true where a step of ``x`` is real; ``dim`` is the axis of steps."""
     if lengths is None:

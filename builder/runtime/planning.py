@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -38,8 +39,9 @@ class Carried:
 class Masked(NamedTuple):
     """A layer that is called with lengths (the slot ``lengths``, or none) or whose states are read.
 
-    It begins with the states in the slot ``begins``, if any; its final states fill the slot ``ends``, and the
-    last layer's i-th state the slot of each (i, slot) of ``ports``.
+    It begins with the states in the slot ``begins``, if any, those of them that ``taken`` counts off, in its own
+    order; its final states fill the slot ``ends``, and the last layer's i-th state the slot of each (i, slot) of
+    ``ports``.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Masked(NamedTuple):
     reads: int
     lengths: int | None
     begins: int | None
+    taken: tuple[int, ...]
     fills: int
     ends: int | None
     ports: tuple[tuple[int, int], ...]
@@ -57,7 +60,9 @@ class Masked(NamedTuple):
         """Reads and fills ``values``."""
         x = values[self.reads]
         lengths = None if self.lengths is None else values[self.lengths]
-        states: States = () if self.begins is None else values[self.begins]
+        states: States = ()
+        if self.begins is not None:
+            states = tuple(values[self.begins][index] for index in self.taken)
         for slot in self.drops:
             values[slot] = None
         if self.recurrent and (carried is not None or self.ends is not None or self.ports):
@@ -132,6 +137,7 @@ def planned(graph: Graph, made: dict[str, nn.Module]) -> Plan:
                 reads=slots[first.inputs[0]],
                 lengths=slots[f"{graph.lengths[first.over]}/lengths"] if first.over else None,
                 begins=slots[_states(first.starts_from)] if first.starts_from else None,
+                taken=_taken(graph, first, made),
                 fills=slots[name],
                 ends=slots.get(_states(name)),
                 ports=ports,
@@ -158,6 +164,27 @@ def _chain(graph: Graph, made: dict[str, nn.Module], slots: dict[str, int]) -> t
 def _alone(use: GraphLayer) -> bool:
     """Whether the layer is a step of its own: it must know lengths, or has states."""
     return use.over is not None or bool(use.ports)
+
+
+def _taken(graph: Graph, use: GraphLayer, made: dict[str, nn.Module]) -> tuple[int, ...]:
+    """Where the states that a layer begins with stand among those that another ends with; they go by name.
+
+    Gates that it carries from step to step are taken too if the other carries all of them, and else begin as
+    they would.
+    """
+    if use.starts_from is None:
+        return ()
+    source = graph.by_name[use.starts_from]
+    ends, carried = _names(made[source.name], source.ports)
+    states, gates = _names(made[use.name], use.ports)
+    wanted = (*states, *gates) if set(gates) <= set(carried) else states
+    return tuple((*ends, *carried).index(name) for name in wanted)
+
+
+def _names(module: Any, ports: Collection[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """A recurrent module's states, and the gates that it carries."""
+    names: tuple[str, ...] = module.state_names
+    return names[: len(ports)], names[len(ports) :]
 
 
 def _states(name: str) -> str:

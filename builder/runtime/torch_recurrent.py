@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from builder.runtime.masking import reversed_by_length, valid_steps
+from builder.runtime.masking import lengths_of_steps, reversed_by_length, valid_steps
 from builder.runtime.onnx_operators import operator
 from builder.runtime.placeholders import placeholders_allowed
 from builder.runtime.torch_twin import kind_of
@@ -46,7 +46,11 @@ class TorchRecurrent(nn.RNNBase):
         return self.unroll(x, lengths, states)[0]
 
     def unroll(self, x: Tensor, lengths: Tensor | None, states: States) -> tuple[Tensor, States]:
-        """The output and the final states, each num_layers×N×(D·H); no ``states``: zeros to begin with."""
+        """The output and the final states, each num_layers×N×(D·H); no ``states``: zeros to begin with.
+
+        Raises ``ValueError`` for an ``x`` of another width or of no steps.
+        """
+        lengths = lengths_of_steps(x, lengths, self.input_size)
         ours = placeholders_allowed()
         if ours or (torch.compiler.is_exporting() and (lengths is not None or self._exports_wrongly)):
             sequence, final = self._scanned(x, lengths, states)
@@ -87,11 +91,11 @@ class TorchRecurrent(nn.RNNBase):
 
     def _torchs(self, states: States) -> States | None:
         """From num_layers×N×(D·H) to torch's (num_layers·D)×N×H."""
-        split = (s.reshape(*s.shape[:2], self._directions, -1).transpose(1, 2) for s in states)
+        split = (torch.unflatten(s, 2, (self._directions, -1)).transpose(1, 2) for s in states)
         return tuple(s.flatten(0, 1).contiguous() for s in split) or None
 
     def _ours(self, states: States) -> States:
-        split = (s.reshape(self.num_layers, -1, *s.shape[1:]).transpose(1, 2) for s in states)
+        split = (torch.unflatten(s, 0, (self.num_layers, -1)).transpose(1, 2) for s in states)
         return tuple(s.flatten(2) for s in split)
 
     # What an exporter can follow

@@ -34,6 +34,11 @@ TRAIN = "data: {source: Digits}\ntrain: {loss: CrossEntropyLoss, optimizer: Adam
             "`Rescale` comes last, wherever it stands",
         ),
         (
+            "input: [T, 3]\nlayers:\n  - {name: e, LSTM: 4}\n  - {from: input, state_from: e, GRU: 4}\n",
+            4,
+            "`gru_1` has no state for `e.c`: it begins without",
+        ),
+        (
             "input: [4]\nblocks:\n  ReLU: {layers: [Tanh]}\nlayers: [ReLU]\n",
             3,
             "the block `ReLU` hides the layer type of that name",
@@ -52,6 +57,7 @@ def test_advice(text: str, line: int, problem: str) -> None:
         "input: [4]\nlayers: [{Linear: 3}, {Linear: 2}]\noutputs: [linear_1, linear_2]\n",
         "input: [1, 8, 8]\nlayers: [{Conv2d: {out_channels: 2, kernel_size: 3, bias: false}}, BatchNorm2d]\n",
         "input: [1, 8, 8]\nlayers: [Flatten, {Linear: 10}]\n" + TRAIN,
+        "input: [T, 3]\nlayers: [{name: e, GRU: 4}, {from: input, state_from: e, GRU: 4}]\n",
     ],
 )
 def test_no_advice(text: str) -> None:

@@ -49,6 +49,26 @@ def test_it_writes_on(
 def test_wrong_usage_is_told(
     said: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["gradspec", "sample", "run", "--temperature", "-1"])
-    assert cli.main.main() == 2
-    assert "temperature" in capsys.readouterr().err
+    for option, value in (
+        ("temperature", "-1"),
+        ("temperature", "inf"),
+        ("temperature", "nan"),
+        ("seed", "9" * 23),
+    ):
+        monkeypatch.setattr(sys, "argv", ["gradspec", "sample", "run", f"--{option}", value])
+        assert cli.main.main() == 2
+        assert option in capsys.readouterr().err
+
+
+def test_unknown_characters_are_told(
+    said: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["gradspec", "sample", "run", "--length", "5", "--json", "--start"]
+    monkeypatch.setattr(sys, "argv", [*words, "the ☃"])
+    assert cli.main.main() == 0
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["start"] == "the ☃"
+    assert shown.err == "The vocabulary lacks '☃' of the start: shown to the network as unknown.\n"
+    monkeypatch.setattr(sys, "argv", [*words, "☃"])
+    assert cli.main.main() == 1
+    assert "its vocabulary lacks '☃'" in json.loads(capsys.readouterr().out)["errors"][0]["problem"]

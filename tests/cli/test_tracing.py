@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,11 @@ import cli.main
 from cli.tracing import bars
 
 MODEL = "input: [T, 4]\nlayers:\n  - {name: memory, LSTM: 8}\n  - Linear: 2\n"
+WILD = """
+input: [T, 4]
+cells: {Wild: {states: [h], update: {h: exp(exp(h_prev)) + x}}}
+layers: [{name: memory, Wild: 4}, {Linear: 2}]
+"""
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -54,6 +60,41 @@ def test_json(gradients: Command) -> None:
     code, out, _ = gradients("model.yaml", "--layer", "memry", "--json")
     assert code == 1
     assert json.loads(out)["errors"][0]["hint"] == "Did you mean `memory`?"
+
+
+def test_what_is_no_number_has_a_mark_of_its_own(gradients: Command) -> None:
+    Path("wild.yaml").write_text(WILD, encoding="utf-8")
+    code, out, err = gradients("wild.yaml", "--length", "30")
+    lines = out.splitlines()
+    assert (code, err) == (0, "")
+    assert lines[3] == "  " + "×" * 29 + "▁"
+    assert lines[4].endswith("logarithmic; × is infinite or NaN")
+    assert lines[8].split() == ["1", "×", "×"]
+    assert " ".join(lines[15:]) == (
+        "At 29 of 30 steps, from 1 to 29, the gradient is infinite or NaN. "
+        "From step 3 on the cell itself computes what is infinite or NaN."
+    )
+    norms = json.loads(gradients("wild.yaml", "--length", "30", "--json")[1])["norms"]
+    assert norms[:29] == [None] * 29 and norms[29] > 0
+
+
+def test_a_way_back_that_overflows(gradients: Command) -> None:
+    Path("steep.yaml").write_text(WILD.replace("exp(exp(h_prev)) + x", "1e30 * h_prev + 0 * x"), "utf-8")
+    code, out, _ = gradients("steep.yaml", "--length", "20")
+    assert code == 0
+    assert "What the cell computes stays finite" in " ".join(out.split())
+    assert gradients("steep.yaml", "--length", "5")[1].endswith("by 1.0e+30: it grows.\n")
+
+
+@pytest.mark.parametrize("length", ["3", "30"])
+def test_plots_of_what_is_no_number(gradients: Command, length: str) -> None:
+    pytest.importorskip("matplotlib")
+    Path("wild.yaml").write_text(WILD, encoding="utf-8")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        code, _, err = gradients("wild.yaml", "--length", length, "--out", "plots")
+    assert (code, err) == (0, "")
+    assert (Path("plots") / "gates.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_plots(gradients: Command) -> None:

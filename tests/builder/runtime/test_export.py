@@ -41,7 +41,7 @@ def session(path: Path) -> onnxruntime.InferenceSession:
 
 def test_several_inputs_and_outputs(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     network = build(loads(MANY))
-    proof = export(network, tmp_path / "model.onnx")
+    proof = export(network, str(tmp_path / "model.onnx"))
     assert network.training
     assert proof.largest <= proof.allowed
     assert proof.batches == (1, 5)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import doctest
+import math
 from pathlib import Path
 
 import pytest
 import torch
 
+import builder.runtime.sampling
 from builder import loads
 from builder.errors import RunError
 from builder.runtime import Run, build
 from builder.runtime.data import Preprocessing
-from builder.runtime.sampling import write_on
+from builder.runtime.sampling import unknown_in, write_on
 
 SPEC = """
 input: {shape: [T], vocabulary: $vocabulary}
@@ -54,10 +57,34 @@ def test_a_seed_is_a_text(tmp_path: Path) -> None:
 
 def test_a_start_may_hold_characters_that_nobody_has_seen(tmp_path: Path) -> None:
     run = _run(tmp_path)
-    assert write_on(run, "☃", 5, temperature=0) != ""
+    assert write_on(run, "☃t", 5, temperature=0) != ""
+    assert unknown_in(run, "☃t☃é\ufffd") == ("☃", "é", "\ufffd")
+    with pytest.raises(RunError, match=r"vocabulary lacks '☃' 'é'\..*It has '\\n' ' ' 'a' "):
+        write_on(run, "☃é", 5)
     assert write_on(run, None, 5, seed=3) == write_on(run, "\n", 5, seed=3)
     with pytest.raises(RunError, match="no character to begin with"):
         write_on(run, "", 5)
+
+
+def test_a_tiny_temperature_is_the_likeliest(tmp_path: Path) -> None:
+    run = _run(tmp_path)
+    likeliest = write_on(run, "t", 30, temperature=0)
+    assert write_on(run, "t", 30, temperature=1e-320) == write_on(run, "t", 30, temperature=1e-6) == likeliest
+    for wrong in (math.inf, math.nan, -1.0):
+        with pytest.raises(RunError, match="a finite number of at least 0"):
+            write_on(run, "t", 5, temperature=wrong)
+
+
+def test_a_network_that_says_nan_says_so(tmp_path: Path) -> None:
+    run = _run(tmp_path)
+    torch.nn.init.constant_(next(run.module.parameters()), math.nan)
+    for temperature in (0, 1):
+        with pytest.raises(RunError, match="no number"):
+            write_on(run, "t", 5, temperature)
+
+
+def test_examples() -> None:
+    assert doctest.testmod(builder.runtime.sampling).failed == 0
 
 
 def test_what_cannot_write_on_says_why(tmp_path: Path, run: Run) -> None:
