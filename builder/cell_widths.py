@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from builder.cell import Kind, Width
 from builder.errors import Cause
-from builder.term import Apply, Project, Read, Term, Weight
+from builder.term import Apply, Project, Read, Term, Weight, folded
 
 # "any" is a number, which fits everywhere.
 Found = Width | Literal["any"]
+
+
+class _Wide(NamedTuple):
+    """A width, and for that of the input the offset of the ``x`` it comes from."""
+
+    width: Found
+    x: int = 0
 
 
 class Widths:
@@ -30,35 +37,35 @@ class Widths:
         Raises ``Cause`` where widths do not fit.
         """
         self._elementwise = None
-        if self._width(term) == "input":  # a gate or state is hidden_size wide
-            self._note(term)
+        found = folded(term, self._wide)
+        if found.width == "input":  # a gate or state is hidden_size wide
+            self._note(found)
         return self._elementwise
 
-    def _width(self, term: Term) -> Found:
+    def _wide(self, term: Term, operands: tuple[_Wide, ...]) -> _Wide:
         match term:
-            case Read(name=name, previous=previous):
-                return "input" if name == "x" and not previous else "hidden"
+            case Read(name=name, previous=previous, offset=offset):
+                return _Wide("input", offset) if name == "x" and not previous else _Wide("hidden")
             case Weight(name=name):
-                return "any" if self._kind(name) == "scalar" else "hidden"
+                return _Wide("any" if self._kind(name) == "scalar" else "hidden")
             case Project():
-                self._project(term)
-                return "hidden"
-            case Apply(function=function, operands=operands, offset=offset):
-                widths = [self._width(one) for one in operands]
+                self._project(term, [one.width for one in operands])
+                return _Wide("hidden")
+            case Apply(function=function, offset=offset):
+                widths = [one.width for one in operands]
                 if function == "layer_norm" and widths == ["any"]:
                     raise Cause(
                         "`layer_norm` works along the hidden axis, and a number has none", offset=offset
                     )
                 if "input" in widths and "hidden" in widths:
                     self._note(operands[widths.index("input")])
-                    return "hidden"
-                return next((width for width in widths if width != "any"), "any")
-        return "any"
+                    return _Wide("hidden")
+                return next((one for one in operands if one.width != "any"), _Wide("any"))
+        return _Wide("any")
 
-    def _project(self, term: Project) -> None:
+    def _project(self, term: Project, widths: list[Found]) -> None:
         columns: list[Width] = []
-        for one in term.operands:
-            width = self._width(one)
+        for one, width in zip(term.operands, widths, strict=True):
             if width == "any":
                 hint = "Right of `@` stands a vector; a number is multiplied with `*`."
                 raise Cause(f"`{term.matrix}` multiplies a number", hint, offset=one.offset)
@@ -71,12 +78,10 @@ class Widths:
                 offset=term.offset,
             )
 
-    def _note(self, term: Term) -> None:
+    def _note(self, found: _Wide) -> None:
         """Remembers the first place where ``x`` stands beside hidden values."""
-        while isinstance(term, Apply):  # down to `x` itself
-            term = next(one for one in term.operands if self._width(one) == "input")
         if self._elementwise is None:
-            self._elementwise = term.offset
+            self._elementwise = found.x
 
 
 def _sizes(columns: tuple[Width, ...]) -> str:

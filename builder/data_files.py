@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import stat
 from importlib import resources
 from pathlib import Path
@@ -13,13 +14,18 @@ from builder.errors import Cause, did_you_mean
 
 MAX_BYTES: Final = 64 << 20
 MAX_COLUMNS: Final = 10_000
+_NUMBER: Final = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 
 
 class Table(NamedTuple):
-    """A table's column names and its rows, each as wide as the header, all of it text."""
+    """A table's column names and its rows, each as wide as the header, all of it text.
+
+    ``lines`` are the lines of the file on which the rows end, counted from 1.
+    """
 
     names: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    lines: tuple[int, ...]
 
     def column(self, name: str) -> tuple[str, ...]:
         """The values under ``name``. Raises ``Cause`` if there is no such column."""
@@ -64,22 +70,52 @@ def read_data(folder: Path, path: str | None, shipped: str | None) -> str:
         raise Cause(f"the file `{path}` cannot be read: {reason}", field="path") from None
 
 
+def number(text: str) -> float | None:
+    """The number that a value of a table spells in digits; none for anything else, `nan` and `1_000` too.
+
+    >>> number(" -1.5e3"), number("1_000"), number("inf")
+    (-1500.0, None, None)
+    """
+    return float(text) if _NUMBER.fullmatch(text.strip()) else None
+
+
 def read_table(text: str) -> Table:
-    """A CSV with a header line. Raises ``Cause`` for a line that has more or fewer values than the header."""
+    """A CSV with a header line, in which each column has a name of its own.
+
+    Raises ``Cause`` for another header, and for a line that has more or fewer values than it.
+    """
+    reader = csv.reader(io.StringIO(text), strict=True)
     try:
-        lines = [tuple(row) for row in csv.reader(io.StringIO(text), strict=True) if row]
+        found = [(reader.line_num, tuple(row)) for row in reader if row]
     except csv.Error as error:
         raise Cause(f"the table is no CSV: {error}", field="path") from None
-    if not lines:
+    if not found:
         raise Cause("the table is empty", field="path")
-    names = tuple(name.strip() for name in lines[0])
+    (_, header), *rows = found
+    names = _names(header)
+    for line, row in rows:
+        if len(row) != len(names):
+            problem = f"row {line} of the table has {len(row)} values, and the header {len(names)}"
+            raise Cause(problem, field="path")
+    return Table(names, tuple(row for _, row in rows), tuple(line for line, _ in rows))
+
+
+def _names(header: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns' names. Raises ``Cause`` for too many, none, two alike, and a header that is data."""
+    names = tuple(name.strip() for name in header)
     if len(names) > MAX_COLUMNS:
         raise Cause(f"the table has {len(names):,} columns, and {MAX_COLUMNS:,} are allowed", field="path")
-    for number, row in enumerate(lines[1:], 2):
-        if len(row) != len(names):
-            problem = f"row {number} of the table has {len(row)} values, and the header {len(names)}"
-            raise Cause(problem, field="path")
-    return Table(names, tuple(lines[1:]))
+    if all(number(name) is not None for name in names):
+        problem = "the table has no header: its first row holds numbers alone"
+        raise Cause(problem, "Write the columns' names above it, as in `day,price`.", field="path")
+    for place, name in enumerate(names):
+        if not name:
+            hint = "Name it; pandas leaves its index out with `to_csv(…, index=False)`."
+            raise Cause(f"column {place + 1} of the table has no name", hint, field="path")
+        if name in names[:place]:
+            problem = f"columns {names.index(name) + 1} and {place + 1} of the table are both called `{name}`"
+            raise Cause(problem, "Rename one of the two.", field="path")
+    return names
 
 
 def one_of_two(path: str | None, shipped: str | None, example: str) -> None:

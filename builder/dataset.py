@@ -6,7 +6,7 @@ import importlib.util
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Self, final
 
@@ -56,6 +56,7 @@ class DataInfo:
 
     The examples of ``ordered`` data follow each other in time: parts are cut from them as they stand. At the
     beginning of each later part, ``overlap`` examples are left out that share values with the part before.
+    ``labels`` (int64) are those of the examples, and of the own test part, where they were read to know this.
     """
 
     input: TensorType
@@ -66,6 +67,7 @@ class DataInfo:
     vocabulary: tuple[str, ...] = ()
     ordered: bool = False
     overlap: int = 0
+    labels: tuple[NDArray[Any], ...] = field(default=(), repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -344,6 +346,21 @@ class Data(Component):
                     else None,
                     field="split" if self.split else "source",
                 )
+        if info.labels:
+            self._check_classes(info.labels, info.target.classes or 0, split)
+
+    def _check_classes(self, labels: tuple[NDArray[Any], ...], classes: int, split: Split) -> None:
+        """Raises ``Cause`` for a class that the training part does not hold."""
+        import numpy as np
+
+        own, *test = labels
+        parts = dict.fromkeys(PARTS, own)  # the training part has some of each class that is not rare
+        if np.unique(own, return_counts=True)[1].min() * split.train <= 1:
+            parts = {name: own[chosen] for name, chosen in split.indices(own, classes).items()}
+        try:
+            check_labels({**parts, "test": test[0]} if test else parts, classes)
+        except DataError as error:
+            raise Cause(error.problem, error.hint, field="split" if self.split else "source") from None
 
 
 def packaged_bytes(package: str, path: str) -> NDArray[Any] | None:
@@ -367,10 +384,7 @@ def packaged_bytes(package: str, path: str) -> NDArray[Any] | None:
 
 
 def check_labels(parts: dict[str, NDArray[Any]], classes: int) -> None:
-    """Raises ``DataError`` if a class is seen outside the training part only.
-
-    ``parts`` are the labels of each part.
-    """
+    """Raises ``DataError`` if a class is seen outside the training part only; ``parts`` are their labels."""
     import numpy as np
 
     known = np.unique(parts["train"])

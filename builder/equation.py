@@ -7,10 +7,10 @@ nothing is known here of what the names stand for: that is ``builder.cell_reader
 from __future__ import annotations
 
 import ast
-import math
 import re
 from typing import Final, NoReturn
 
+from builder.constant import rounded, worked_out
 from builder.errors import Cause, did_you_mean
 from builder.term import FUNCTIONS, Apply, Constant, Name, Project, Term
 from builder.tokens import MAX_DEPTH, MAX_LENGTH, Writing, guard, parseable, short
@@ -20,6 +20,8 @@ _BY_VALUE: Final = "Write `*`, which works value by value, or `@` behind a matri
 _BARE: Final = "Only a gate's parameter has a dot, as in `i.W`; functions stand under their bare name."
 _FUNCTIONS: Final = f"the functions {', '.join(FUNCTIONS)}"
 _QUOTE: Final = "Write names without quotes."
+_LARGEST: Final = "Numbers are float32, of at most 3.4e38."
+_SMALLEST: Final = "Numbers are float32: what is below 1e-45 is zero."
 _WRITING: Final = Writing(
     called="an equation",
     token=re.compile(
@@ -87,6 +89,7 @@ class _Walker:
     def __init__(self, body: str, indent: int) -> None:
         self.body = body
         self.indent = indent
+        self._worked_out: dict[Term, float] = {}  # the constant parts that are made of several
 
     def term(self, node: ast.expr, depth: int) -> Term:
         if depth > MAX_DEPTH:
@@ -107,15 +110,13 @@ class _Walker:
                 return self.term(operand, depth + 1)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 inner = self.term(operand, depth + 1)
-                return (
-                    Constant(-inner.value, at)
-                    if isinstance(inner, Constant)
-                    else Apply("negative", (inner,), at)
-                )
+                if isinstance(inner, Constant):
+                    return Constant(-inner.value, at)
+                return self._apply(node, "negative", inner)
             case ast.BinOp(op=ast.MatMult()):
                 return self._product(node, depth)
             case ast.BinOp():
-                return self._binary(node, depth)
+                return self._chain(node, depth)
             case ast.Call():
                 return self._call(node, depth)
             case ast.List():
@@ -130,27 +131,62 @@ class _Walker:
 
     def _number(self, node: ast.expr, value: float) -> float:
         try:
-            number = float(value)
+            rounded(float(value))
         except OverflowError:
-            number = math.inf
-        if not math.isfinite(number):
-            self._refuse(node, f"`{short(self._text(node))}` is too large a number")
-        return number
+            self._refuse(node, f"`{short(self._text(node))}` is too large a number", _LARGEST)
+        return float(value)
 
-    def _binary(self, node: ast.BinOp, depth: int) -> Term:
+    def _chain(self, node: ast.BinOp, depth: int) -> Term:
+        """A sum or product of many: its left side is a chain, walked without recursion."""
+        chain = [node]
+        self._check_values(node)
+        while isinstance(left := chain[-1].left, ast.BinOp) and not isinstance(left.op, ast.MatMult):
+            self._check_values(left)
+            chain.append(left)
+        term = self.term(chain[-1].left, depth + 1)
+        for link in reversed(chain):
+            function = _BINARY.get(type(link.op))
+            if function is None:  # the guard lets no other sign through
+                self._refuse(
+                    link, f"`{short(self._text(link))}` is not part of an equation", _WRITING.allowed
+                )
+            term = self._apply(link, function, term, self.term(link.right, depth + 1))
+        return term
+
+    def _check_values(self, node: ast.BinOp) -> None:
+        """No matrix stands beside ``*``."""
         if isinstance(node.op, ast.Mult):
             for matrix, other in ((node.left, node.right), (node.right, node.left)):
                 if self._is_matrix(matrix):
                     name = self._text(matrix)
                     hint = f"Write `{name} @ {self._grouped(other)}`."
                     self._refuse(matrix, f"`{name}` is a weight matrix, and `*` works value by value", hint)
-        left, right = self.term(node.left, depth + 1), self.term(node.right, depth + 1)
-        if isinstance(node.op, ast.Div) and isinstance(right, Constant) and right.value == 0:
-            self._refuse(node, f"`{short(self._text(node))}` divides by zero")
-        function = _BINARY.get(type(node.op))
-        if function is None:  # the guard lets no other sign through
-            self._refuse(node, f"`{short(self._text(node))}` is not part of an equation", _WRITING.allowed)
-        return Apply(function, (left, right), self._offset(node))
+
+    def _apply(self, node: ast.expr, function: str, *operands: Term) -> Apply:
+        """A function or sign on its operands. What is constant is worked out, and must be a real number."""
+        made = Apply(function, operands, self._offset(node))
+        values = [self._value(one) for one in operands]
+        shown = f"`{short(self._text(node))}`"
+        if function == "divide" and values[1] is not None and not rounded(values[1]):
+            self._refuse(node, f"{shown} divides by zero", _SMALLEST if values[1] else None)
+        known = [value for value in values if value is not None]
+        if len(known) == len(values):
+            try:
+                found = worked_out(function, known)
+            except OverflowError:
+                self._refuse(node, f"{shown} is too large a number", _LARGEST)
+            except ValueError:
+                self._refuse(node, f"{shown} is not a finite real number")
+            if found is not None:
+                self._worked_out[made] = found
+        elif function == "power" and values[0] is not None and values[0] < 0:
+            hint = "A power that varies needs a base of at least 0."
+            self._refuse(node, f"{shown} is not a real number for every exponent", hint)
+        return made
+
+    def _value(self, term: Term) -> float | None:
+        """The number that a constant part comes to."""
+        return term.value if isinstance(term, Constant) else self._worked_out.get(term)
 
     def _product(self, node: ast.BinOp, depth: int) -> Term:
         """``M @ v``, ``M @ [v, w]``."""
@@ -203,7 +239,7 @@ class _Walker:
         if len(node.args) != wanted:
             values = "one value" if wanted == 1 else f"{wanted} values"
             self._refuse(node, f"`{name}` takes {values}, found {len(node.args)}")
-        return Apply(name, tuple(self.term(one, depth + 1) for one in node.args), self._offset(node))
+        return self._apply(node, name, *(self.term(one, depth + 1) for one in node.args))
 
     def _is_matrix(self, node: ast.expr) -> bool:
         return isinstance(node, ast.Name | ast.Attribute) and is_matrix(self._text(node))

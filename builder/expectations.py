@@ -102,13 +102,23 @@ def check_data(spec: ModelSpec, graph: Graph, report: Report) -> None:
     validation = spec.data.splits(described).validation > 0
     for misfit in (
         *spec.train.misfits(output, described.target, validation=validation, arrives=wanted),
-        *(_truncation(graph, wanted) if spec.train.truncate is not None else ()),
+        *(_truncation(graph, wanted, described.input, spec.train.truncate)),
     ):
         report.error(place_within(spec.train_node, misfit.field), misfit.problem, misfit.hint)
 
 
-def _truncation(graph: Graph, arrives: TensorType) -> Iterator[Cause]:
-    """What a network has that cannot be trained piece by piece: each piece sees what came before it only."""
+def _truncation(
+    graph: Graph, arrives: TensorType, given: TensorType, truncate: int | None
+) -> Iterator[Cause]:
+    """Why sequences cannot be trained on piece by piece: each piece sees what came before it only.
+
+    ``arrives`` is the network's input, ``given`` what the data gives: its sequences may all be so long.
+    """
+    if truncate is None:
+        return
+    if arrives.free and isinstance(steps := given.shape[0], int) and truncate >= steps:
+        problem = f"`truncate` cuts every {truncate} steps, and every sequence has {steps}: nothing is cut"
+        yield Cause(problem, "Write fewer steps, or leave `truncate` out.", field="truncate")
     if not arrives.free:
         problem = f"`truncate` cuts sequences into pieces, and the input is {arrives}: always so long"
         yield Cause(problem, "Give time a free axis: `input: [T, …]`.", field="truncate")

@@ -37,17 +37,23 @@ def differences(cell: Cell) -> tuple[Difference, ...]:
 def _as_written(cell: Cell) -> Iterator[Difference]:
     """What can be told from the equations one by one."""
     terms = {one.name: one.term for one in cell.equations}
+    if not cell.carried:
+        text = f"nothing is carried from step to step: torch's layers read `{cell.output}_prev`"
+        yield Difference(tuple(terms), text)
     if carried := [name for name in cell.carried if name not in cell.states]:
         reading = _where(
             terms, lambda part: isinstance(part, Read) and part.previous and part.name in carried
         )
-        text = f"{_listed(reading)} read{_s(reading)} {_listed(carried, '_prev')}, a gate one step before"
-        yield Difference(reading, text)
-    inner = [name for name in cell.state_names if name != cell.output]
-    if peeping := _where(terms, lambda part: _weighed(part, inner)):
+        gates = "a gate" if len(carried) == 1 else "the gates"
+        listed = f"{_listed(carried, '_prev')}, {gates} of the step before"
+        yield Difference(reading, f"{_listed(reading)} read{_s(reading)} {listed}")
+    seen = {name: _where(terms, partial(_weighed, states=[name])) for name in cell.states[1:]}
+    if inner := [name for name, peeping in seen.items() if peeping]:
+        peeping = tuple(name for name in terms if any(name in seen[state] for state in inner))
+        states = f"the cell state{'s' if len(inner) > 1 else ''} {_listed(inner)}"
         yield Difference(
             peeping,
-            f"{_listed(peeping)} look{_s(peeping)} at the cell state {_listed(inner)} (a peephole): "
+            f"{_listed(peeping)} look{_s(peeping)} at {states} (a peephole): "
             "torch's gates see `x` and the output alone",
         )
     if diagonal := _where(terms, lambda part: _weighed(part, [cell.output])):

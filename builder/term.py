@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
+
+_Made = TypeVar("_Made")
 
 # How many values each function takes. All work value by value, save `layer_norm`, which works along the
 # hidden axis (mean 0, variance 1, eps 1e-5, without weights of its own).
@@ -56,8 +58,36 @@ class Weight:
     offset: int = field(default=0, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class _Composed:
+    """A term with terms within: hashed once, compared without recursion, for a sum may be of hundreds."""
+
+    __slots__ = ()
+    operands: tuple[Term, ...]
+    _hash: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((type(self), _sign(self), self.operands)))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        waiting: list[tuple[object, object]] = [(self, other)]
+        while waiting:
+            a, b = waiting.pop()
+            if a is b:
+                continue
+            if isinstance(a, _Composed) and isinstance(b, _Composed):
+                if a._hash != b._hash or _sign(a) != _sign(b) or len(a.operands) != len(b.operands):
+                    return False
+                waiting.extend(zip(a.operands, b.operands, strict=True))
+            elif isinstance(a, _Composed) or isinstance(b, _Composed) or a != b:
+                return False
+        return True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Project(_Composed):
     """``M @ v``: a matrix under its full name (``i.W``; as parsed: as written) and what it multiplies.
 
     Several ``operands`` are concatenated in their order: ``W @ [h_prev, x]``.
@@ -65,16 +95,18 @@ class Project:
 
     matrix: str
     operands: tuple[Term, ...]
-    offset: int = field(default=0, compare=False)
+    offset: int = 0
+    _hash: int = field(init=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Apply:
+@dataclass(frozen=True, slots=True, eq=False)
+class Apply(_Composed):
     """A function or sign of ``FUNCTIONS`` or ``OPERATORS`` on its operands."""
 
     function: str
     operands: tuple[Term, ...]
-    offset: int = field(default=0, compare=False)
+    offset: int = 0
+    _hash: int = field(init=False, repr=False)
 
 
 Term = Constant | Name | Read | Weight | Project | Apply
@@ -90,11 +122,42 @@ def parts(term: Term) -> Iterator[Term]:
             waiting.extend(reversed(here.operands))
 
 
+def folded(term: Term, make: Callable[[Term, tuple[_Made, ...]], _Made]) -> _Made:
+    """What ``make`` gives for the term, told each part and what it gave for the part's operands.
+
+    Innermost first, left to right, without recursion: a sum of hundreds is hundreds deep.
+
+    >>> folded(Apply("tanh", (Read("x"),)), lambda part, depths: 1 + max(depths, default=0))
+    2
+    """
+    made: list[_Made] = []
+    waiting = [(term, False)]  # and whether its operands are made
+    while waiting:
+        here, ready = waiting.pop()
+        operands = here.operands if isinstance(here, Project | Apply) else ()
+        if operands and not ready:
+            waiting.append((here, True))
+            waiting.extend((one, False) for one in reversed(operands))
+            continue
+        first = len(made) - len(operands)
+        made[first:] = [make(here, tuple(made[first:]))]
+    return made[0]
+
+
 def rewritten(term: Term, change: Callable[[Term], Term]) -> Term:
     """The term with ``change`` applied to every part, innermost first."""
-    match term:
-        case Project(matrix, operands, offset):
-            term = Project(matrix, tuple(rewritten(one, change) for one in operands), offset)
-        case Apply(function, operands, offset):
-            term = Apply(function, tuple(rewritten(one, change) for one in operands), offset)
-    return change(term)
+
+    def make(part: Term, operands: tuple[Term, ...]) -> Term:
+        match part:
+            case Project(matrix, _, offset):
+                part = Project(matrix, operands, offset)
+            case Apply(function, _, offset):
+                part = Apply(function, operands, offset)
+        return change(part)
+
+    return folded(term, make)
+
+
+def _sign(term: _Composed) -> str:
+    """What a term does to its operands, beside its type."""
+    return term.matrix if isinstance(term, Project) else term.function if isinstance(term, Apply) else ""

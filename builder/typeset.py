@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from enum import IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from builder.cell import Cell, Equation
-from builder.term import Apply, Constant, Name, Project, Read, Term, Weight
+from builder.term import Apply, Constant, Name, Project, Read, Term, Weight, folded
 
 NOW: Final = "ₜ"
 BEFORE: Final = "ₜ₋₁"
@@ -43,6 +43,19 @@ class Binding(IntEnum):
     PROJECTION = 4
     POWER = 5
     ATOM = 6
+
+
+class _Written(NamedTuple):
+    """A term as text, how tightly that binds, and whether its value is a single number."""
+
+    text: str
+    binding: Binding
+    number: bool = False
+
+    def within(self, least: Binding, *, last: bool = False) -> str:
+        """The text, bracketed if it binds less tightly than ``least``; a sign is never ``last``."""
+        bracketed = self.binding < least or (last and self.text.startswith("−"))
+        return f"({self.text})" if bracketed else self.text
 
 
 def typeset(cell: Cell) -> tuple[str, ...]:
@@ -89,78 +102,54 @@ class Typesetter:
 
     def text(self, term: Term) -> str:
         """The term as text."""
-        return self._write(term)[0]
+        return folded(term, self._write).text
 
-    def _write(self, term: Term) -> tuple[str, Binding]:
-        """The term as text, and how tightly it binds."""
+    def _write(self, term: Term, operands: tuple[_Written, ...]) -> _Written:
         match term:
             case Constant(number):
-                return _number(number), Binding.NEGATIVE if number < 0 else Binding.ATOM
+                return _Written(_number(number), Binding.NEGATIVE if number < 0 else Binding.ATOM, True)
             case Name(text):
-                return text, Binding.ATOM
+                return _Written(text, Binding.ATOM)
             case Read(name, previous):
-                return value(name, previous=previous), Binding.ATOM
+                return _Written(value(name, previous=previous), Binding.ATOM)
             case Weight(name):
-                return self.parameter(name), Binding.ATOM
-            case Project(matrix, (operand,)):
-                return f"{self.parameter(matrix)} {self._within(operand, Binding.POWER)}", Binding.PROJECTION
-            case Project(matrix, operands):
-                listed = "; ".join(self.text(one) for one in operands)
-                return f"{self.parameter(matrix)} [{listed}]", Binding.PROJECTION
-        return self._apply(term)
+                return _Written(self.parameter(name), Binding.ATOM, name in self._scalars)
+            case Project(matrix):
+                listed = "; ".join(one.text for one in operands)
+                operand = operands[0].within(Binding.POWER) if len(operands) == 1 else f"[{listed}]"
+                return _Written(f"{self.parameter(matrix)} {operand}", Binding.PROJECTION)
+        text, binding = _applied(term, operands)
+        number = term.function != "layer_norm" and all(one.number for one in operands)
+        return _Written(text, binding, number)
 
-    def _apply(self, term: Apply) -> tuple[str, Binding]:
-        match term.function, term.operands:
-            case "add" | "subtract" as sign, (left, right):
-                before, after = (
-                    self._within(left, Binding.SUM),
-                    self._within(right, Binding.PRODUCT, last=True),
-                )
-                return before + OPERATOR_SIGNS[sign] + after, Binding.SUM
-            case "multiply" | "divide" as sign, (left, right):
-                before, after = (
-                    self._within(left, Binding.PRODUCT),
-                    self._within(right, Binding.PROJECTION, last=True),
-                )
-                return before + (
-                    self._times(left, right) if sign == "multiply" else " / "
-                ) + after, Binding.PRODUCT
-            case "negative", (operand,):
-                return f"−{self._within(operand, Binding.PROJECTION)}", Binding.NEGATIVE
-            case "power", (base, Constant(number)) if number.is_integer():
-                raised = str(int(number)).translate(_SUPERSCRIPTS)
-                return self._within(base, Binding.ATOM) + raised, Binding.POWER
-            case "power", (base, exponent):
-                return f"{self._within(base, Binding.ATOM)}^({self.text(exponent)})", Binding.POWER
-            case "abs", (operand,):
-                return f"|{self.text(operand)}|", Binding.ATOM
-            case "sqrt", (operand,):
-                return f"√{self._within(operand, Binding.ATOM)}", Binding.POWER
-            case "identity", (operand,):
-                return self._write(operand)
-        listed = ", ".join(self.text(one) for one in term.operands)
-        return f"{FUNCTION_SIGNS.get(term.function, term.function)}({listed})", Binding.ATOM
 
-    def _within(self, term: Term, least: Binding, *, last: bool = False) -> str:
-        """The term, bracketed if it binds less tightly than ``least``; a sign is never ``last``."""
-        text, binding = self._write(term)
-        return f"({text})" if binding < least or (last and text.startswith("−")) else text
-
-    def _times(self, left: Term, right: Term) -> str:
-        """``·`` where one side is a single number, ``⊙`` between vectors."""
-        return "·" if self._is_number(left) or self._is_number(right) else " ⊙ "
-
-    def _is_number(self, term: Term) -> bool:
-        match term:
-            case Constant():
-                return True
-            case Weight(name):
-                return name in self._scalars
-            case Apply("layer_norm"):
-                return False
-            case Apply(_, operands):
-                return all(map(self._is_number, operands))
-        return False
+def _applied(term: Apply, operands: tuple[_Written, ...]) -> tuple[str, Binding]:
+    """A function or sign on what its operands are written as, and how tightly it binds."""
+    match term.function, operands:
+        case "add" | "subtract" as sign, (left, right):
+            after = right.within(Binding.PRODUCT, last=True)
+            return left.within(Binding.SUM) + OPERATOR_SIGNS[sign] + after, Binding.SUM
+        case "multiply" | "divide" as sign, (left, right):
+            after = right.within(Binding.PROJECTION, last=True)
+            # `·` where one side is a single number, `⊙` between vectors
+            times = OPERATOR_SIGNS.get(sign, "·" if left.number or right.number else " ⊙ ")
+            return left.within(Binding.PRODUCT) + times + after, Binding.PRODUCT
+        case "negative", (operand,):
+            return f"−{operand.within(Binding.PROJECTION)}", Binding.NEGATIVE
+        case "power", (base, exponent):
+            match term.operands[1]:
+                case Constant(number) if number.is_integer():
+                    raised = str(int(number)).translate(_SUPERSCRIPTS)
+                    return base.within(Binding.ATOM) + raised, Binding.POWER
+            return f"{base.within(Binding.ATOM)}^({exponent.text})", Binding.POWER
+        case "abs", (operand,):
+            return f"|{operand.text}|", Binding.ATOM
+        case "sqrt", (operand,):
+            return f"√{operand.within(Binding.ATOM)}", Binding.POWER
+        case "identity", (operand,):
+            return operand.text, operand.binding
+    listed = ", ".join(one.text for one in operands)
+    return f"{FUNCTION_SIGNS.get(term.function, term.function)}({listed})", Binding.ATOM
 
 
 def _parted(name: str, owners: Counter[str]) -> tuple[str, str]:

@@ -84,7 +84,7 @@ class NPZ(Dataset):
         with self._open(folder) as archive:
             headers = self._headers(archive)
             (x, y), test = self._pair(headers), self._test(headers)
-            target = self._target(archive, y, test[1] if test else None)
+            target, labels = self._target(archive, y, test[1] if test else None)
         shape = self._shape(x)
         if test and self._shape(test[0]) != shape:
             raise Cause(
@@ -102,6 +102,7 @@ class NPZ(Dataset):
             x.shape[0],
             test[0].shape[0] if test else 0,
             (0.0, 1.0) if self._declared(x) else None,
+            labels=labels,
         )
 
     def load(self, folder: Path) -> Examples:
@@ -224,7 +225,10 @@ class NPZ(Dataset):
             return False
         return self.range is not None or (x.kind, x.bytes_per_value) == ("u", 1) or len(self._shape(x)) == 3
 
-    def _target(self, archive: zipfile.ZipFile, y: _Header, test: _Header | None) -> Target:
+    def _target(
+        self, archive: zipfile.ZipFile, y: _Header, test: _Header | None
+    ) -> tuple[Target, tuple[NDArray[Any], ...]]:
+        """The target, and the labels of the examples and of the test part where it is a class."""
         if test is not None and (test.kind == "f") != (y.kind == "f"):
             raise Cause(f"one of `{y.name}` and `{test.name}` holds classes, and the other reals")
         if y.kind == "f":
@@ -234,8 +238,9 @@ class NPZ(Dataset):
                 raise Cause(f"`{y.name}` is {list(y.shape)}: its targets hold nothing")
             if test is not None and test.shape[1:] != y.shape[1:]:
                 raise Cause(f"`{y.name}` is {list(y.shape)}, and `{test.name}` {list(test.shape)}")
-            return Target(shape=y.shape[1:] or (1,))
+            return Target(shape=y.shape[1:] or (1,)), ()
         most = 0
+        read = []
         for one in (y, *([test] if test else [])):
             if len(one.shape) != 1 and one.shape[1:] != (1,):
                 raise Cause(
@@ -247,6 +252,7 @@ class NPZ(Dataset):
             if labels.size and int(labels.min()) < 0:
                 raise Cause(f"`{one.name}` holds the class {labels.min()}: classes count from 0")
             most = max(most, int(labels.max()) + 1 if labels.size else 0)
+            read.append(labels.reshape(-1))
         if most > (self.classes or MAX_CLASSES):
             raise Cause(
                 f"`{y.name}` holds the class {most - 1}, and "
@@ -255,7 +261,7 @@ class NPZ(Dataset):
                 ),
                 "Real targets are saved as floating point numbers." if self.classes is None else None,
             )
-        return Target(self.classes or most)
+        return Target(self.classes or most), tuple(labels.astype("int64") for labels in read)
 
     def _array(self, archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
         from numpy.lib import format as npy

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self, final
 from pydantic import model_validator
 
 from builder.component import Accepted, Rejected
-from builder.data_files import one_of_two, read_data, read_table
+from builder.constant import rounded
+from builder.data_files import number, one_of_two, read_data, read_table
 from builder.dataset import DataInfo, Dataset, Examples, Target
 from builder.errors import Cause, DataError
 from builder.fields import Count, Text
@@ -91,13 +92,15 @@ class TimeSeries(Dataset):
         table = read_table(read_data(folder, self.path, shipped))
         name = self.column or table.names[-1]
         values = np.empty(len(table.rows), dtype=np.float32)
-        for row, text in enumerate(table.column(name)):
-            try:
-                values[row] = float(text)
-            except ValueError:
-                values[row] = np.nan
-            if not np.isfinite(values[row]):
-                found = f'"{text[:40]}"' if text.strip() else "nothing"
-                problem = f"row {row + 2} of the column `{name}` holds {found}, which is no number"
+        for row, (line, text) in enumerate(zip(table.lines, table.column(name), strict=True)):
+            value = number(text)
+            found = f'"{text[:40]}"' if text.strip() else "nothing"
+            if value is None:
+                problem = f"row {line} of the column `{name}` holds {found}, which is no number"
                 raise Cause(problem, "A series has a value at every moment.", field="column")
+            try:
+                values[row] = rounded(value)
+            except OverflowError:
+                problem = f"row {line} of the column `{name}` holds {found}, which is too large a number"
+                raise Cause(problem, "Numbers are float32, of at most 3.4e38.", field="column") from None
         return values

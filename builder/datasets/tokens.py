@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import chain
 from pathlib import Path
-from typing import ClassVar, Final, Literal, Self, final
+from typing import ClassVar, Final, Literal, NamedTuple, Self, final
 
 from pydantic import PrivateAttr, model_validator
 
@@ -17,7 +18,16 @@ from builder.shapes import TensorType
 
 UNKNOWN: Final = "\ufffd"  # token 0: one that is too rare in the training part, or not in it
 
-Sentence = list[tuple[str, str]]
+
+class Tagged(NamedTuple):
+    """A token and its tag, and the line of the file on which they stand."""
+
+    token: str
+    tag: str
+    line: int
+
+
+Sentence = list[Tagged]
 
 
 @final
@@ -28,7 +38,8 @@ class Tokens(Dataset):
     (of more columns, as CoNLL's files have, the first and the last count); ``shipped: oanc`` are 2,000
     English sentences with twelve parts of speech. The vocabulary are the tokens that the training part, which
     comes first, holds ``minimum`` times or more, after token 0, which stands for every other; the classes are
-    its tags. Sentences are padded, and the steps of the padding count nowhere.
+    its tags, and a tag that only later parts hold is an error. Sentences are padded, and the steps of the
+    padding count nowhere.
     """
 
     main: ClassVar[str | None] = "path"
@@ -70,12 +81,7 @@ class Tokens(Dataset):
         x = np.zeros((len(sentences), lengths.max()), dtype=np.int64)
         y = np.zeros_like(x)
         for row, sentence in enumerate(sentences):
-            for step, (token, tag) in enumerate(sentence):
-                if tag not in tags:
-                    raise DataError(
-                        f"the tag `{tag}` of sentence {row + 1} is in no sentence of the training part",
-                        "Give the training part a larger share, or mix the sentences of the file.",
-                    )
+            for step, (token, tag, _) in enumerate(sentence):
                 x[row, step], y[row, step] = tokens.get(token, 0), tags[tag]
         return Examples(x, y, lengths=lengths)
 
@@ -92,7 +98,7 @@ class Tokens(Dataset):
                 raise Cause(
                     f"line {number} holds no token and its tag, with a tab between", hint, field="path"
                 )
-            sentences[-1].append((values[0], values[-1]))
+            sentences[-1].append(Tagged(values[0], values[-1], number))
         found = [sentence for sentence in sentences if sentence]
         if not found:
             raise Cause("the file holds no sentence", field="path")
@@ -100,10 +106,15 @@ class Tokens(Dataset):
 
     def _describe(self, sentences: list[Sentence]) -> DataInfo:
         trained = sentences[: max(1, round(len(sentences) * self._share))]
-        counts = Counter(token for sentence in trained for token, _ in sentence)
+        counts = Counter(tagged.token for sentence in trained for tagged in sentence)
         often = sorted(token for token, count in counts.items() if count >= self.minimum and token != UNKNOWN)
         vocabulary = (UNKNOWN, *often)
-        tags = tuple(sorted({tag for sentence in trained for _, tag in sentence}))
+        tags = tuple(sorted({tagged.tag for sentence in trained for tagged in sentence}))
+        for tagged in chain.from_iterable(sentences[len(trained) :]):
+            if tagged.tag not in tags:
+                problem = f"the tag `{tagged.tag}` of line {tagged.line} is on no line of the training part"
+                hint = "Give the training part a larger share, or mix the sentences of the file."
+                raise Cause(problem, hint, field="path")
         return DataInfo(
             TensorType(("T",), len(vocabulary)),
             Target(len(tags), names=tags, steps="T"),

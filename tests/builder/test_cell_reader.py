@@ -12,6 +12,7 @@ from builder.errors import Report
 from builder.nodes import Mapping
 from builder.source import read_text
 from builder.term import Name, Project, Read, Weight, parts
+from builder.typeset import typeset
 
 
 def read(text: str) -> Cell:
@@ -204,3 +205,17 @@ def test_an_error_stands_at_its_column_behind_quotes_too() -> None:
         read_cells(root, report)
         (error,) = report.errors
         assert (error.line, text.splitlines()[3][error.column - 1 :][:2]) == (4, "hh")
+
+
+@pytest.mark.parametrize("sign", ["+", "-", "*"])
+def test_a_sum_of_hundreds_is_read_ordered_and_typeset(sign: str) -> None:
+    written = f"{sign}".join(["e", "h_prev"] * 200)
+    found = read(f"states: [h]\nupdate:\n  h: {written}\ngates:\n  e: W @ x\n")
+    assert [one.name for one in found.equations] == ["e", "h"]
+    assert found.parameters["e.W"].columns == ("input",)
+    assert typeset(found)[1].count("hₜ₋₁") == 200
+
+
+def test_x_is_found_in_a_sum_of_hundreds() -> None:
+    found = read(f"states: [h]\nupdate: {{h: '{'h_prev + ' * 199}x'}}")
+    assert found.elementwise_x is not None and found.elementwise_x[1] == 1 + 9 * 199

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.data_files import Table, read_data, read_table
+from builder.data_files import Table, number, read_data, read_table
 from builder.errors import Cause
 
 
@@ -17,8 +17,44 @@ def test_line_ends_and_a_byte_order_mark_are_no_part_of_a_text(tmp_path: Path) -
 
 def test_a_table_keeps_what_is_quoted() -> None:
     table = read_table('a, b\n1,"2,5"\n\n3,4\n')
-    assert table == Table(("a", "b"), (("1", "2,5"), ("3", "4")))
+    assert table == Table(("a", "b"), (("1", "2,5"), ("3", "4")), (2, 4))
     assert table.column("b") == ("2,5", "4")
+
+
+def test_rows_are_counted_as_the_file_counts_lines() -> None:
+    table = read_table('\n\na,b\n1,"two\nlines"\n\n3,4\n')
+    assert table.lines == (5, 7)
+    with pytest.raises(Cause, match="row 5 of the table has 1 values, and the header 2"):
+        read_table("\na,b\n\n1,2\n3\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("0,0\n1,1\n", "the table has no header: its first row holds numbers alone"),
+        ("\n-1.5e3\n2\n", "the table has no header: its first row holds numbers alone"),
+        ("a,b,a\n1,2,3\n", "columns 1 and 3 of the table are both called `a`"),
+        ("a, a \n1,2\n", "columns 1 and 2 of the table are both called `a`"),
+        (",b\n1,2\n", "column 1 of the table has no name"),
+        ("a, \n1,2\n", "column 2 of the table has no name"),
+        ("\n\n", "the table is empty"),
+    ],
+)
+def test_a_header_names_each_column(text: str, problem: str) -> None:
+    with pytest.raises(Cause) as told:
+        read_table(text)
+    assert (told.value.problem, told.value.field) == (problem, "path")
+
+
+@pytest.mark.parametrize(
+    "text", ["1_000", "nan", "inf", "-Infinity", "1e", "0x10", "", "١", "1 2", "1,5", "--1"]
+)
+def test_what_is_no_number(text: str) -> None:
+    assert number(text) is None
+
+
+def test_what_is_a_number() -> None:
+    assert [number(text) for text in ("1", " -2.5 ", "+.5", "3.", "1e-3")] == [1, -2.5, 0.5, 3, 0.001]
 
 
 @pytest.mark.parametrize(

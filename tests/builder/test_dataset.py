@@ -188,3 +188,21 @@ def test_a_class_seen_outside_training_only() -> None:
         "the part `test` holds class 2, of which the training part has no example (2 of 3 classes are there)"
     )
     check_labels(seen | {"test": np.array([0])}, 3)
+
+
+@pytest.mark.parametrize("y_test", [None, [0, 1, 5]])
+def test_a_class_seen_outside_training_only_is_told_before_anything_is_loaded(
+    tmp_path: Path, y_test: list[int] | None
+) -> None:
+    """Here the one example of class 5 is in the source's own test part, or falls into the split's."""
+    arrays: dict[str, Any] = {"x": np.zeros((101, 4), np.float32), "y": np.array([0, 1] * 50 + [5])}
+    if y_test is not None:
+        arrays = {"x_train": arrays["x"][:100], "y_train": arrays["y"][:100]}
+        arrays |= {"x_test": np.zeros((3, 4), np.float32), "y_test": np.array(y_test)}
+    np.savez(tmp_path / "a.npz", **arrays)
+    split = None if y_test else Split(train=0.25, test=0.75)
+    with pytest.raises(
+        Cause, match="the part `test` holds class 5, of which the training part has no"
+    ) as told:
+        Data(source=NPZ(path="a.npz"), split=split).describe(tmp_path)
+    assert told.value.field == ("split" if split else "source")

@@ -53,6 +53,25 @@ def test_terms(text: str, term: Term) -> None:
     assert parse(text) == term
 
 
+@pytest.mark.parametrize(
+    "text", ["x * 3.4e38", "x ** -2", "2 ** x", "sqrt(2) * x", "(-1) ** 2 * x", "x / 1e-30"]
+)
+def test_real_numbers_within_float32_are_read(text: str) -> None:
+    assert parse(text)
+
+
+def test_a_sum_of_many_is_no_nesting() -> None:
+    """Nested to the left, as Python nests it, and compared and hashed at any length."""
+    term = parse("+".join(["x"] * 1000))
+    again = parse("+".join(["x"] * 999) + "+y")
+    assert isinstance(term, Apply) and term.operands[1] == X
+    assert term == parse("+".join(["x"] * 1000)) and term != again
+    depth = 0
+    while isinstance(term, Apply):
+        term, depth = term.operands[0], depth + 1
+    assert depth == 999 and term == X
+
+
 def test_terms_know_where_they_stood() -> None:
     term = parse("  p + W @ [x, tanh(h_prev)]")
     assert isinstance(term, Apply)
@@ -81,6 +100,17 @@ def test_terms_know_where_they_stood() -> None:
         ("x)", 1, "this `)` closes nothing"),
         ("x + 1e999", 4, "`1e999` is too large a number"),
         ("x + " + "9" * 400, 4, f"`{'9' * 57}…` is too large a number"),
+        ("tanh(W @ x) * 1e39", 14, "`1e39` is too large a number"),
+        ("1 - 3.5e38 * x", 4, "`3.5e38` is too large a number"),
+        ("x + 3e38 * 10 * x", 4, "`3e38 * 10` is too large a number"),
+        ("1 + exp(89) * x", 4, "`exp(89)` is too large a number"),
+        ("1 + log(0) * x", 4, "`log(0)` is not a finite real number"),
+        ("sqrt(-1) + x", 0, "`sqrt(-1)` is not a finite real number"),
+        ("1 + (1 - 2) ** 0.5", 4, "`(1 - 2) ** 0.5` is not a finite real number"),
+        ("1 + (-1) ** x", 4, "`(-1) ** x` is not a real number for every exponent"),
+        ("x / (1 - 1)", 0, "`x / (1 - 1)` divides by zero"),
+        ("x / log(1)", 0, "`x / log(1)` divides by zero"),
+        ("x / 1e-50", 0, "`x / 1e-50` divides by zero"),
         ("1 + x / 0", 4, "`x / 0` divides by zero"),
         ("x / -0.0", 0, "`x / -0.0` divides by zero"),
         ("1 + tanh(x, x)", 4, "`tanh` takes one value, found 2"),
@@ -102,7 +132,7 @@ def test_terms_know_where_they_stood() -> None:
         ("x // 2", 3, "expected a value before `/`"),
         ("tanh(x)(x)", 7, "expected a sign before `(`"),
         ("x" * 100_000, 0, "expected at most 2,000 characters of an equation, found 100,000"),
-        ("+".join(["x"] * 999), 0, "more than 64 operations inside each other"),
+        ("1 + (" * 60 + "-" * 9 + "x" + ")" * 60, 305, "more than 64 operations inside each other"),
         ("-" * 999 + "x", 65, "more than 64 operations inside each other"),
         ("(" * 65 + "x" + ")" * 65, 64, "expected at most 64 brackets inside each other"),
     ],

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
+from builder.cell import Cell
 from builder.cell_reader import read_cells
 from builder.errors import Report
+from builder.library import shipped_cell
 from builder.near_miss import differences
 from builder.source import read_text
 
@@ -38,7 +42,7 @@ CASES = [
     (LSTM, {"i": "sigmoid(W @ x + b)"}, ["no matrix of `i` multiplies `h_prev`"]),
     (LSTM, {"i": "sigmoid(U @ h_prev + b)"}, ["no matrix of `i` multiplies `x`"]),
     (LSTM, {"i": f"sigmoid({A} + V @ c_prev)"}, ["a matrix of `i` multiplies `c_prev`"]),
-    (LSTM, {"i": f"sigmoid({A} + R @ i_prev)"}, ["`i` reads `i_prev`, a gate one step before"]),
+    (LSTM, {"i": f"sigmoid({A} + R @ i_prev)"}, ["`i` reads `i_prev`, a gate of the step before"]),
     (
         GRU,
         {"n": "tanh(W @ x + U @ (r * h_prev) + b)"},
@@ -50,6 +54,7 @@ CASES = [
     (GRU, {"r": "", "n": f"tanh({A})"}, ["it has one gate: nn.GRU has two, nn.RNN none"]),
     (GRU, {"h": "(1 - z) * n + h_prev"}, ["its equations are put together in another way"]),
     ({}, {"h": "tanh(W @ x + b)"}, ["no matrix of `h` multiplies `h_prev`"]),
+    ({}, {"h": "x"}, ["nothing is carried from step to step: torch's layers read `h_prev`"]),
 ]
 
 
@@ -68,3 +73,19 @@ def test_says(equations: dict[str, str], changes: dict[str, str], said: list[str
     found = [one.text for one in differences(cell)]
     assert [sentence for sentence in said if sentence not in found] == []
     assert len(found) <= len(said) + 1
+
+
+def test_only_states_are_cell_states() -> None:
+    """A gate of the step before is no peephole, though a vector multiplies it."""
+    cell = shipped_cell("FGR")
+    assert cell is not None
+    found = [one.text for one in differences(cell)]
+    assert found[:2] == [
+        "`i`, `f` and `o` read `i_prev`, `f_prev` and `o_prev`, the gates of the step before",
+        "`i`, `f` and `o` look at the cell state `c` (a peephole): torch's gates see `x` and the output alone",
+    ]
+
+
+def test_what_carries_nothing_is_not_put_together_in_another_way(cell: Callable[..., Cell]) -> None:
+    (found,) = differences(cell("states: [h]\nupdate: {h: x}\n"))
+    assert found.text == "nothing is carried from step to step: torch's layers read `h_prev`"

@@ -42,6 +42,10 @@ def test_what_ships_is_long_enough(tmp_path: Path) -> None:
     ("content", "problem"),
     [
         (b"short", "the text has 5 characters, and a piece and its target need 11"),
+        (
+            "\ufffd".encode() * 30,
+            "the text that is trained on holds no character but \ufffd, which stands for the unknown",
+        ),
         (b"caf\xe9 at the corner", "the file `a.txt` is no UTF-8 text: its byte 4 is none of it"),
     ],
 )

@@ -43,7 +43,7 @@ def test_no_part_sees_a_value_of_another(tmp_path: Path) -> None:
     )
     held = []
     for part in ("train", "validation", "test"):
-        x, y = load_arrays(data, tmp_path, part)
+        x, y, _ = load_arrays(data, tmp_path, part)
         held.append({*x.ravel(), *y.ravel()})
     assert all(len(values) for values in held)
     assert max(held[0]) < min(held[1]) and max(held[1]) < min(held[2])
@@ -53,7 +53,7 @@ def test_it_is_standardised_by_the_training_part_and_the_target_alike(tmp_path: 
     _table(tmp_path, "value", *map(str, range(200)))
     data = Data(source=TimeSeries(path="a.csv", window=5), preprocess=(Standardize(),))
     splits = load_splits(data, tmp_path)
-    x, y = load_arrays(data, tmp_path, "train")
+    x, y, _ = load_arrays(data, tmp_path, "train")
     assert splits.test is not None
     np.testing.assert_allclose(splits.train.x.numpy(), (x - x.mean()) / x.std(), atol=1e-5)
     np.testing.assert_allclose(splits.train.y.numpy(), (y - x.mean()) / x.std(), atol=1e-5)
@@ -67,6 +67,10 @@ def test_it_is_standardised_by_the_training_part_and_the_target_alike(tmp_path: 
         (("value", "1", "2,3"), "row 3 of the table has 2 values, and the header 1"),
         (("value", "1", "north", "3"), 'row 3 of the column `value` holds "north", which is no number'),
         (("value", "1", "inf", "3"), 'row 3 of the column `value` holds "inf", which is no number'),
+        (("", "value", "", "1", "1_000"), 'row 5 of the column `value` holds "1_000", which is no number'),
+        (("day,value", "1,2", "2,"), "row 3 of the column `value` holds nothing, which is no number"),
+        (("value", "1", "1e39"), 'row 3 of the column `value` holds "1e39", which is too large a number'),
+        (("0,0", "1,1", "2,2", "3,3"), "the table has no header: its first row holds numbers alone"),
         (("value", "1"), "the series has 1 values, and a window and its target need 3"),
         (("",), "the table is empty"),
     ],

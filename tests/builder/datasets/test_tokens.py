@@ -26,12 +26,16 @@ def test_sentences_are_padded_at_the_end(tmp_path: Path) -> None:
 def test_rare_tokens_and_those_of_later_parts_are_unknown(tmp_path: Path) -> None:
     (tmp_path / "a.tsv").write_text(TAGGED, encoding="utf-8")
     assert Tokens(path="a.tsv", minimum=3).describe(tmp_path).vocabulary == (UNKNOWN, "The")
+    (tmp_path / "a.tsv").write_text("The\tDET\ncat\tNOUN\n\nA\tDET\ndog\tNOUN\n", encoding="utf-8")
     assert Tokens(path="a.tsv", minimum=1).seen(0.3).describe(tmp_path).vocabulary == (UNKNOWN, "The", "cat")
 
 
-def test_a_tag_seen_only_in_a_later_part_is_an_error(tmp_path: Path) -> None:
+def test_a_tag_seen_only_in_a_later_part_is_an_error_before_anything_is_trained(tmp_path: Path) -> None:
     (tmp_path / "a.tsv").write_text(TAGGED, encoding="utf-8")
-    with pytest.raises(DataError, match="the tag `ADJ` of sentence 2 is in no sentence of the training part"):
+    problem = "the tag `ADJ` of line 5 is on no line of the training part"
+    with pytest.raises(Cause, match=problem):
+        Tokens(path="a.tsv").seen(0.3).describe(tmp_path)
+    with pytest.raises(DataError, match=problem):
         Tokens(path="a.tsv").seen(0.3).load(tmp_path)
 
 
