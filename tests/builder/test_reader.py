@@ -197,7 +197,7 @@ def test_a_catalogue_is_read_from_text_alone() -> None:
     ("name", "problem", "hint"),
     [
         ("Conv2D", "there is no layer type `Conv2D`", "Did you mean `Conv2d`?"),
-        ("LSTM", "the layer type `LSTM` is not available yet", None),
+        ("Conv3d", "the layer type `Conv3d` is not available yet", None),
         (
             "Conv_Transpose2D",
             "there is no layer type `Conv_Transpose2D`",

@@ -39,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def task(count: int) -> Task:
-    parameters = {"batch": count, "affine": [], "preprocessing": PLAIN}
+    parameters = {"batch": count, "affine": [], "preprocessing": PLAIN, "forecast": False, "per_step": False}
     return Task(parameters, {"inputs": np.zeros((count, 1, 8, 8), np.float32)})
 
 

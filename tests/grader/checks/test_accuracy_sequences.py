@@ -20,7 +20,7 @@ from builder.data_files import read_data
 from builder.runtime import Run, build, evaluate, predict
 from builder.runtime.data import load_arrays, load_splits
 from builder.runtime.loop import Loop
-from builder.runtime.run import SPEC, WEIGHTS, save_weights, write_spec
+from builder.runtime.run import WEIGHTS, save_weights, write_spec
 from builder.training.metric import metrics
 from grader import grade
 from grader.assignment import read_assignment
@@ -84,8 +84,6 @@ class Course:
         Loop(network, spec.train, splits, torch.device("cpu")).run_epoch(None)
         out.mkdir()
         write_spec(out, spec)
-        text = (out / SPEC).read_text().replace("$classes", str(splits.info.target.classes))
-        (out / SPEC).write_text(text)  # a submission's folder holds no data that could say it
         save_weights(network, out / WEIGHTS, splits.preprocessing)
         return Run(out, spec, network.eval(), splits.preprocessing, (), {})
 
