@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo-run
 
-.PHONY: demo test bench clean
+.PHONY: demo test slow bench clean
 .DEFAULT_GOAL := demo
 
 # Installs again only when the project's dependencies may have changed.
@@ -24,7 +24,11 @@ test: $(VENV)/.installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest -m "not slow"
+
+# Trains the shipped specs and holds them beside their baselines: three minutes more.
+slow: $(VENV)/.installed
+	$(BIN)/pytest -m slow
 
 bench: $(VENV)/.installed
 	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
