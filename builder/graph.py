@@ -7,7 +7,7 @@ from functools import cached_property
 
 from builder.errors import Place
 from builder.layer import Layer
-from builder.shapes import BYTES_PER_VALUE, Shape, Size, TensorType, count
+from builder.shapes import BYTES_PER_VALUE, Shape, Size, TensorType, count, measured
 from builder.training.initializer import Initializer
 
 
@@ -91,11 +91,7 @@ class Graph:
     @property
     def lengths(self) -> dict[str, str]:
         """Each free axis, and the input whose ``<input>_lengths`` tells how long each example is along it."""
-        found: dict[str, str] = {}
-        for name, kind in self.inputs.items():
-            for free in kind.free:
-                found.setdefault(free, name)
-        return found
+        return measured(self.inputs)
 
     @property
     def parameters(self) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -86,6 +86,15 @@ class TensorType:
             found > 0 if isinstance(size, str) else found == size
             for size, found in zip(self.shape, shape, strict=True)
         )
+
+
+def measured(inputs: Mapping[str, TensorType]) -> dict[str, str]:
+    """Each free axis, and the input whose lengths tell how long each example is along it: the first that has it."""
+    found: dict[str, str] = {}
+    for name, kind in inputs.items():
+        for free in kind.free:
+            found.setdefault(free, name)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

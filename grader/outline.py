@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from builder.layer import Layer, layers
-from builder.shapes import Shape, TensorType
+from builder.shapes import Shape, TensorType, measured
 
 if TYPE_CHECKING:
     from builder.cell import Cell
@@ -114,11 +114,7 @@ class Outline:
     @property
     def lengths(self) -> dict[str, str]:
         """Each free axis, and the input whose lengths tell how long each example is along it."""
-        found: dict[str, str] = {}
-        for name, kind in self.inputs.items():
-            for free in kind.free:
-                found.setdefault(free, name)
-        return found
+        return measured(self.inputs)
 
     @classmethod
     def of(cls, graph: Graph, spec: ModelSpec | None = None) -> Outline:

@@ -13,6 +13,7 @@ from builder.loop import Loop
 from builder.program import Packed, Program, Scan, Whole
 from builder.runtime.linear_scan import linear_scan
 from builder.runtime.loop_function import run_loop
+from builder.runtime.masking import valid_steps
 from builder.runtime.plain_cell import MEANING
 from builder.term import Apply, Constant, Read, Term, Weight
 
@@ -43,10 +44,13 @@ def run_program(
             before = [one.to(dtype) for one in states]
             return run_program(program, lower, x.to(dtype), before, lengths, reverse)
     order = _order(x, lengths, reverse)
-    found = _stretches(program, weights, _read(x, order), states, _inside(x, lengths))
+    inside = None if lengths is None else valid_steps(x, lengths).mT[..., None]
+    found = _stretches(program, weights, _read(x, order), states, inside)
     output = _joined(found[program.output])
-    if order is not None:
-        output = _put_back(output, order, lengths, reverse)
+    if order is not None and reverse:
+        output = _put_back(output, order)
+    if inside is not None:
+        output = output.masked_fill(~inside, 0.0)
     return output.transpose(0, 1), tuple(_final(found[name], lengths) for name in program.states)
 
 
@@ -91,13 +95,6 @@ def _order(x: Tensor, lengths: Tensor | None, reverse: bool) -> Tensor | None:
     return (last - time).clamp_min(0) if reverse else torch.minimum(time, last)
 
 
-def _inside(x: Tensor, lengths: Tensor | None) -> Tensor | None:
-    """Which steps are within their sequence, T×N×1."""
-    if lengths is None:
-        return None
-    return (torch.arange(x.shape[1], device=x.device)[:, None] < lengths.to(x.device)[None])[..., None]
-
-
 def _read(x: Tensor, order: Tensor | None) -> Tensor:
     """x in the order in which it is read, time first."""
     if order is None:
@@ -107,16 +104,11 @@ def _read(x: Tensor, order: Tensor | None) -> Tensor:
     return x.reshape(n * t, size).index_select(0, rows).view(t, n, size)
 
 
-def _put_back(output: Tensor, order: Tensor, lengths: Tensor | None, reverse: bool) -> Tensor:
-    """The output at the steps of what was read, zero past the ends."""
+def _put_back(output: Tensor, order: Tensor) -> Tensor:
+    """The output at the steps of what was read."""
     t, n, size = output.shape
-    if reverse:
-        rows = (order * n + torch.arange(n, device=output.device)[None]).flatten()
-        output = output.reshape(t * n, size).index_select(0, rows).view(t, n, size)
-    if lengths is None:
-        return output
-    steps = torch.arange(t, device=output.device)[:, None]
-    return output.masked_fill((steps >= lengths.to(output.device)[None])[..., None], 0.0)
+    rows = (order * n + torch.arange(n, device=output.device)[None]).flatten()
+    return output.reshape(t * n, size).index_select(0, rows).view(t, n, size)
 
 
 def _final(stretches: Sequence[Tensor], lengths: Tensor | None) -> Tensor:

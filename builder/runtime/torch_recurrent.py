@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from builder.recognition import Kind
 from builder.runtime.masking import lengths_of_steps, reversed_by_length, valid_steps
 from builder.runtime.onnx_operators import operator
 from builder.runtime.placeholders import placeholders_allowed
@@ -100,11 +101,6 @@ class TorchRecurrent(nn.RNNBase):
 
     # What an exporter can follow
 
-    @property
-    def _step(self) -> Step:
-        """One step as a function that holds no module: a scan's body may not."""
-        raise NotImplementedError
-
     def _scanned(self, x: Tensor, lengths: Tensor | None, states: States) -> tuple[Tensor, States]:
         widths = [self.proj_size or self.hidden_size, self.hidden_size][: len(self.state_names)]
         if not states:
@@ -141,7 +137,7 @@ class TorchRecurrent(nn.RNNBase):
             x = reversed_by_length(x, lengths)
         projected = functional.linear(x, weights["weight_ih"], weights.get("bias_ih")).transpose(0, 1)
         valid = valid_steps(x, lengths).transpose(0, 1)[..., None]
-        step = self._step
+        step = _STEPS[kind_of(self)]  # holds no module: a scan's body may not
 
         def kept_at_end(states: States, arrives: tuple[Tensor, Tensor]) -> tuple[States, Tensor]:
             after = step(arrives[0], states, weights)
@@ -187,12 +183,16 @@ def _recurrent(h: Tensor, weights: Mapping[str, Tensor]) -> Tensor:
     return functional.linear(h, weights["weight_hh"], weights.get("bias_hh"))
 
 
+_STEPS: Final[Mapping[Kind, Step]] = {
+    "LSTM": _lstm_step,
+    "GRU": _gru_step,
+    "RNN_TANH": _rnn_step(torch.tanh),
+    "RNN_RELU": _rnn_step(torch.relu),
+}
+
+
 class RNN(TorchRecurrent, nn.RNN):  # type: ignore[misc]  # another signature
     """``torch.nn.RNN`` with lengths."""
-
-    @property
-    def _step(self) -> Step:
-        return _rnn_step(torch.tanh if self.nonlinearity == "tanh" else torch.relu)
 
 
 class LSTM(TorchRecurrent, nn.LSTM):  # type: ignore[misc]
@@ -200,14 +200,6 @@ class LSTM(TorchRecurrent, nn.LSTM):  # type: ignore[misc]
 
     state_names: ClassVar[tuple[str, ...]] = ("h", "c")
 
-    @property
-    def _step(self) -> Step:
-        return _lstm_step
-
 
 class GRU(TorchRecurrent, nn.GRU):  # type: ignore[misc]
     """``torch.nn.GRU`` with lengths."""
-
-    @property
-    def _step(self) -> Step:
-        return _gru_step
