@@ -43,7 +43,7 @@ class Component(BaseModel, ABC):
 
     ``main`` is the field that a short form fills (``Linear: 120``). ``refused`` holds arguments that
     PyTorch has and a spec may not set, each with the reason; ``later`` names fields that the language has
-    and this version does not build yet. ``label`` is the YAML key of a section (``train``), which stands in
+    and this version does not build yet. ``section_key`` is the YAML key of a section (``train``), which stands in
     a spec without its class's name. ``gathers`` is the field that takes a whole mapping, where an author
     writes names of his own (`answers: {q1: …}`). A validator over several fields raises ``Cause`` with the
     field.
@@ -53,7 +53,7 @@ class Component(BaseModel, ABC):
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, defer_build=True)
 
     main: ClassVar[str | None] = None
-    label: ClassVar[str | None] = None
+    section_key: ClassVar[str | None] = None
     gathers: ClassVar[str | None] = None
     later: ClassVar[frozenset[str]] = frozenset()
     refused: ClassVar[MappingABC[str, str]] = {}
@@ -79,7 +79,7 @@ class Component(BaseModel, ABC):
 def to_plain(value: object) -> Any:
     """A value as data that YAML can hold; a component becomes ``{Name: {…}}``, a section its fields."""
     if isinstance(value, Component):
-        return value.plain() if value.label else {type(value).__name__: value.plain()}
+        return value.plain() if value.section_key else {type(value).__name__: value.plain()}
     if isinstance(value, tuple | list):
         return [to_plain(item) for item in value]
     if isinstance(value, dict):
@@ -188,7 +188,7 @@ class Named(_Mark):
 
 
 def label_of(cls: type[Component]) -> str:
-    return cls.label or cls.__name__
+    return cls.section_key or cls.__name__
 
 
 def section_of(annotation: Any) -> type[Component] | None:

@@ -125,7 +125,7 @@ class Split(Component):
     Where a source brings its own test part, ``test`` is left out and that part is the test.
     """
 
-    label: ClassVar[str | None] = "split"
+    section_key: ClassVar[str | None] = "split"
     accepts = (
         Accepted("{train: 0.7, validation: 0.15, test: 0.15}"),
         Accepted("{train: 0.8, test: 0.2}"),
@@ -210,7 +210,7 @@ class Data(Component):
     test part. A series or a text is parted in its order, what is trained on first.
     """
 
-    label: ClassVar[str | None] = "data"
+    section_key: ClassVar[str | None] = "data"
     later: ClassVar[frozenset[str]] = frozenset({"clean"})
     accepts = (
         Accepted("{source: Digits}"),

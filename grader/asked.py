@@ -42,7 +42,7 @@ class Asked(Component):
     that betray a misconception to what to say of them.
     """
 
-    label: ClassVar[str | None] = "a question"
+    section_key: ClassVar[str | None] = "a question"
     main: ClassVar[str | None] = "answer"
     accepts = (
         Accepted('"shape(conv2d_2)"'),

@@ -18,7 +18,7 @@ class Gates(Component):
     Absent, it is the reference's cell called as `cell`.
     """
 
-    label: ClassVar[str | None] = "gates"
+    section_key: ClassVar[str | None] = "gates"
     main: ClassVar[str | None] = "cell"
     accepts = (Accepted("Memory"), Accepted("{cell: Memory, equal_to: nn.LSTM}"))
     rejects = (

@@ -16,7 +16,7 @@ class Given(Component):
     `weights` is a safetensors file with every parameter of the reference.
     """
 
-    label: ClassVar[str | None] = "given"
+    section_key: ClassVar[str | None] = "given"
     accepts = (Accepted("{input: x.npz, weights: w.safetensors, target: y.npz}"),)
     rejects = (
         Rejected("{input: x.npz, weights: w.safetensors}", "`given` needs `target`"),

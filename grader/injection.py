@@ -53,7 +53,7 @@ class Inputs(Component):
     name (N×…), and for one with a free axis its `…_lengths`, if not all examples fill it.
     """
 
-    label: ClassVar[str | None] = "inputs"
+    section_key: ClassVar[str | None] = "inputs"
     main: ClassVar[str | None] = "file"
     accepts = (Accepted("{count: 8, seed: 0}"), Accepted("images.npz"))
     rejects = (

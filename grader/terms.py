@@ -26,7 +26,7 @@ Visibility = Literal["visible", "hidden", "after_due", "after_published"]
 class SubmittedFiles(Component):
     """The names of the files in a student's folder, by role; beneath the folder, never above it."""
 
-    label: ClassVar[str | None] = "submission"
+    section_key: ClassVar[str | None] = "submission"
     later: ClassVar[frozenset[str]] = frozenset({"models", "onnx"})
     accepts = (Accepted("{model: model.yaml, weights: weights.safetensors}"),)
     rejects = (
@@ -66,7 +66,7 @@ class Allowed(Component):
     writes, are always allowed, whatever their names.
     """
 
-    label: ClassVar[str | None] = "allow"
+    section_key: ClassVar[str | None] = "allow"
     later: ClassVar[frozenset[str]] = frozenset({"library"})
     accepts = (Accepted("{layers: [Conv2d, Linear], literal_numbers: 50}"),)
     rejects = (
@@ -105,7 +105,7 @@ class Terms(Component):
     of a failure; absent: what was expected, or, for a check he does not see at once, only the direction.
     """
 
-    label: ClassVar[str | None] = "a check"
+    section_key: ClassVar[str | None] = "a check"
     accepts = (
         Accepted("{name: clean, points: 30, needs: {size: 0.9}, passing: 0.5, visibility: hidden}"),
         Accepted("{points: 5, needs: size, bonus: true, hint: Count the biases too.}"),
@@ -156,7 +156,7 @@ class Terms(Component):
 class Reference(Component):
     """The instructor's solution: its model, and what else of a submission it has."""
 
-    label: ClassVar[str | None] = "reference"
+    section_key: ClassVar[str | None] = "reference"
     main: ClassVar[str | None] = "model"
     accepts = (Accepted("reference.yaml"), Accepted("{model: ref/model.yaml, weights: ref/w.safetensors}"))
     rejects = (Rejected("{weights: w.safetensors}", "`reference` needs `model`"),)
@@ -176,7 +176,7 @@ class Reference(Component):
 class Head(Component):
     """An assignment's own keys, its checks aside."""
 
-    label: ClassVar[str | None] = "an assignment"
+    section_key: ClassVar[str | None] = "an assignment"
     later: ClassVar[frozenset[str]] = frozenset({"variant", "due", "late", "library", "constants"})
     accepts = (Accepted("{assignment: lenet, reference: reference.yaml, points: 100}"),)
     rejects = (

@@ -30,7 +30,7 @@ class EarlyStopping(Component):
     metric; a change of at most ``min_delta`` is none. Names as in Keras' EarlyStopping.
     """
 
-    label: ClassVar[str | None] = "early_stopping"
+    section_key: ClassVar[str | None] = "early_stopping"
     main: ClassVar[str | None] = "patience"
     accepts = (Accepted("3"), Accepted("{monitor: validation_loss, patience: 3, min_delta: 1e-4}"))
     rejects = (
@@ -57,7 +57,7 @@ class Train(Component):
     Algorithm for On-Line Training of Recurrent Network Trajectories" (1990).
     """
 
-    label: ClassVar[str | None] = "train"
+    section_key: ClassVar[str | None] = "train"
     later: ClassVar[frozenset[str]] = frozenset({"adversarial_training", "constraint"})
     accepts = (
         Accepted("{loss: CrossEntropyLoss, optimizer: {Adam: {lr: 1e-3}}, epochs: 10}"),

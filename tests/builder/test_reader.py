@@ -21,7 +21,7 @@ class Section(Component):
     """A section of a spec."""
 
     main: ClassVar[str | None] = "size"
-    label: ClassVar[str | None] = "section"
+    section_key: ClassVar[str | None] = "section"
     later: ClassVar[frozenset[str]] = frozenset({"speed"})
     refused: ClassVar[dict[str, str]] = {"device": "It is said elsewhere."}
     accepts = (Accepted("{size: 3}"),)
