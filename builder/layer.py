@@ -29,6 +29,7 @@ class Layer(Component):
     snake: ClassVar[str]
     merges: ClassVar[bool] = False
     masks: ClassVar[bool] = False
+    weight_axis: ClassVar[int] = 0
 
     @final
     def infer(self, *arrives: TensorType) -> Inferred:
@@ -68,11 +69,9 @@ class Layer(Component):
 
 
 _LATER: Final = frozenset({
-    "Bilinear", "Conv1d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "MaxPool1d", "AvgPool1d",
-    "AdaptiveAvgPool1d", "AdaptiveMaxPool2d", "BatchNorm1d", "GroupNorm", "InstanceNorm2d",
-    "LocalResponseNorm", "Dropout1d", "Dropout2d", "AlphaDropout", "Unflatten", "Upsample",
-    "PixelShuffle", "ZeroPad2d", "ReflectionPad2d", "TransformerEncoderLayer", "GLU", "Reshape", "Permute",
-    "MinibatchStdDev",
+    "Bilinear", "Conv1d", "Conv3d", "ConvTranspose1d", "MaxPool1d", "AvgPool1d", "AdaptiveAvgPool1d",
+    "AdaptiveMaxPool2d", "LocalResponseNorm", "Dropout1d", "AlphaDropout", "TransformerEncoderLayer", "GLU",
+    "Reshape", "Permute",
 })  # fmt: skip
 
 layers: Final[Catalogue[Layer]] = Catalogue("layer type", "builder.layers", Layer, _LATER)

@@ -27,6 +27,8 @@ ALL_AXES: Final = slice(None)
 class TensorType:
     """What flows along an edge: a shape without the batch axis; reals, or tokens below ``vocabulary``.
 
+    The shape of one token for each example is ``()``.
+
     >>> str(TensorType(("T", 28)))
     'N×T×28'
     """
@@ -216,7 +218,8 @@ def expect_rank(arrives: TensorType, layer: str, axes: str) -> Shape:
         hint = None
         if wanted > len(arrives.shape) == 1:
             hint = "After a `Flatten` there are no more rows and columns."
-        raise Cause(f"`{layer}` needs an input of {wanted} axes ({axes}), and {arrives} arrives", hint)
+        needed = f"{wanted} axis" if wanted == 1 else f"{wanted} axes"
+        raise Cause(f"`{layer}` needs an input of {needed} ({axes}), and {arrives} arrives", hint)
     return expect_fixed(arrives, layer)
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import final
 
 from builder.component import Accepted, Rejected
-from builder.dataset import DataInfo, Dataset, Examples, Target, packaged_bytes
+from builder.data_files import packaged_bytes
+from builder.dataset import DataInfo, Dataset, Examples, Target
 from builder.errors import DataError
 from builder.shapes import TensorType
 

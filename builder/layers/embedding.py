@@ -20,9 +20,9 @@ _TOKENS = TensorType((7,), 80)
 class Embedding(Layer):
     """A learned vector for each token of a vocabulary.
 
-    Input N×… tokens, output N×…×embedding_dim. How many vectors there are follows from the input's
-    vocabulary. `padding_idx` names the token whose vector starts at zero and is not trained; `max_norm`
-    shortens longer vectors, by the `norm_type` norm, whenever they are read. Looking up costs no
+    Input N×… tokens (or one for each example), output N×…×embedding_dim. How many vectors there are follows
+    from the input's vocabulary. `padding_idx` names the token whose vector starts at zero and is not trained;
+    `max_norm` shortens longer vectors, by the `norm_type` norm, whenever they are read. Looking up costs no
     multiply-adds.
     Source: torch.nn.Embedding; Bengio et al., "A neural probabilistic language model" (2003).
     """
@@ -42,6 +42,7 @@ class Embedding(Layer):
         ),
         Accepted("{embedding_dim: 3, max_norm: 0.5, norm_type: 1}", on=(_TOKENS,)),
         Accepted("3", on=(TensorType(("T",), 80),)),
+        Accepted("3", on=(TensorType((), 10),)),
     )
     rejects = (
         Rejected("", "`Embedding` needs `embedding_dim`"),

@@ -1,7 +1,8 @@
-"""Add, Multiply and Concat: several inputs become one.
+"""Add, Multiply, Concat and Dot: several inputs become one.
 
-Add y = Σ xᵢ, Multiply y = Π xᵢ elementwise; Concat lays them side by side. Source: torch.add, torch.mul,
-torch.cat; He et al., "Deep residual learning" (2016) for shortcuts that add.
+Add y = Σ xᵢ, Multiply y = Π xᵢ elementwise; Concat lays them side by side; Dot y = Σ_d a[d]·b[d]. Source:
+torch.add, torch.mul, torch.cat, torch.linalg.vecdot; He et al., "Deep residual learning" (2016) for shortcuts
+that add.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from builder.component import Accepted, Rejected
 from builder.errors import Cause
 from builder.fields import Checked, Int, wrong
 from builder.layer import Layer
-from builder.shapes import Inferred, TensorType, axis, broadcast, expect_fixed, expect_reals
+from builder.shapes import Inferred, TensorType, axis, broadcast, expect_fixed, expect_rank, expect_reals
 
 if TYPE_CHECKING:
     from torch import nn
@@ -175,6 +176,42 @@ class Concat(Merging):
         from builder.runtime import wiring
 
         return wiring.Concat(self.dim)
+
+
+@final
+class Dot(Merging):
+    """The inner product of two vectors: how far one points along the other.
+
+    Inputs N×D and N×D, output N×1. A projection discriminator adds it to its score, with an embedding of the
+    class and the features of the image.
+    Source: torch.linalg.vecdot; Miyato & Koyama, "cGANs with projection discriminator" (2018).
+    """
+
+    snake: ClassVar[str] = "dot"
+    accepts = (
+        Accepted("[features, embedded]", on=((5,), (5,))),
+        Accepted("", on=((1,), (1,))),
+    )
+    rejects = (
+        Rejected("[features]", 'expected a list of at least two names, found the list ["features"]'),
+        Rejected("", "`Dot` merges two inputs, found 3", on=((4,), (4,), (4,))),
+        Rejected("", "`Dot` needs an input of 1 axis (D), and N×4×2 arrives", on=((4, 2), (4, 2))),
+        Rejected("", "`Dot` meets N×4 and N×5: 4 and 5 differ on axis 1", on=((4,), (5,))),
+    )
+
+    def rule(self, *arrives: TensorType) -> Inferred:
+        if len(arrives) != 2:
+            raise Cause(f"`Dot` merges two inputs, found {len(arrives)}", field="from")
+        _expect_alike_axes(self, arrives)
+        sizes = [expect_rank(x, "Dot", "D")[0] for x in arrives]
+        if sizes[0] != sizes[1]:
+            raise _clash(self, arrives, 0, 1, 0, "A `Linear` makes one as long as the other.")
+        return Inferred(TensorType((1,)), multiply_adds=sizes[0])
+
+    def build(self, sizes: dict[str, int]) -> nn.Module:
+        from builder.runtime import wiring
+
+        return wiring.Dot()
 
 
 def _elementwise(layer: Merging, arrives: Sequence[TensorType]) -> Inferred:

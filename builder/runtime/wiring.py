@@ -1,9 +1,13 @@
-"""The modules of layers that torch.nn has only as functions: they merge several inputs into one."""
+"""The modules of layers that torch.nn has only as functions: they merge inputs into one, or spread one out."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final, Self
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 class Add(nn.Module):
@@ -38,3 +42,74 @@ class Concat(nn.Module):
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}"
+
+
+class Dot(nn.Module):
+    """N×D and N×D to their inner products, N×1."""
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        return (a.unsqueeze(1) @ b.unsqueeze(2)).squeeze(2)
+
+
+class Tile(nn.Module):
+    """N×C to N×C×H×W, the same at each of the ``size`` H×W places."""
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.size: Final = size
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[:, :, None, None].expand(-1, -1, *self.size)
+
+    def extra_repr(self) -> str:
+        return f"size={self.size}"
+
+
+class OneHot(nn.Module):
+    """N×… tokens (int64) to N×…×num_classes, of the dtype that the module was moved to."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.num_classes: Final = num_classes
+        self.dtype = torch.get_default_dtype()
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """What ``double()`` and ``to()`` call: there is no weight whose dtype could be asked."""
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        self.dtype = fn(torch.empty((), dtype=self.dtype)).dtype
+        return self
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.one_hot(x, self.num_classes).to(self.dtype)
+
+    def extra_repr(self) -> str:
+        return f"num_classes={self.num_classes}"
+
+
+class MinibatchStdDev(nn.Module):
+    """N×C×… to N×(C + 1)×…: the standard deviation over a group of examples, the mean of all values' ones.
+
+    Groups are written as rows of examples, the last of them filled up with zeros that do not count: any batch
+    size can be exported.
+    """
+
+    def __init__(self, group_size: int) -> None:
+        super().__init__()
+        self.group_size: Final = group_size
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch = x.shape[0]
+        groups = (batch + self.group_size - 1) // self.group_size
+        rows = (batch + groups - 1) // groups
+        flat = x.flatten(1)
+        members = functional.pad(flat, (0, 0, 0, rows * groups - batch)).reshape(rows, groups, flat.shape[1])
+        places = torch.arange(rows * groups, device=x.device).reshape(rows, groups, 1)
+        real = (places < batch).to(x.dtype)
+        each = real.sum(0)
+        away = (members - members.sum(0) / each) * real
+        variance = (away.square().sum(0) + 1e-8 * each) / each  # a bare + 1e-8 is left out by the exporter
+        told = variance.sqrt().mean(1).repeat(rows)[:batch]
+        return torch.cat([x, told.reshape(-1, *(1 for _ in x.shape[1:])).expand(-1, 1, *x.shape[2:])], 1)
+
+    def extra_repr(self) -> str:
+        return f"group_size={self.group_size}"

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from builder.errors import Cause
-from builder.layers.merging import Add, Concat, Merging, Multiply
+from builder.layers.merging import Add, Concat, Dot, Merging, Multiply
 from builder.shapes import TensorType
 
 
@@ -70,3 +70,11 @@ def test_the_modules_compute_what_they_say() -> None:
     assert Multiply().build({})(a, b, c).tolist() == [[110, 273]]
     assert Concat(dim=-1).build({})(a, b, c).tolist() == [[2, 3, 5, 7, 11, 13]]
     assert a.tolist() == [[2, 3]], "the inputs stay as they were"
+
+
+def test_the_inner_product_is_torchs() -> None:
+    a, b = torch.randn(5, 7), torch.randn(5, 7)
+    inferred = Dot().infer(reals(7), reals(7))
+    assert inferred.output == reals(1)
+    assert inferred.multiply_adds == 7
+    torch.testing.assert_close(Dot().build({})(a, b)[:, 0], torch.linalg.vecdot(a, b))
