@@ -5,10 +5,12 @@ Every error of the file is collected; what follows an unknown shape is silent.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from builder.blocks import Watching, block_names
+from builder.budget import Budget
 from builder.errors import Place, Report, did_you_mean
 from builder.graph import Graph
 from builder.layer import Layer, layers
@@ -20,6 +22,7 @@ from builder.scope import UNKNOWN, Scope, Value
 from builder.shapes import DEFAULT_LIMIT_BYTES
 from builder.source import Mapping, describe
 from builder.spec import Block, Item, ModelSpec
+from builder.unused import Used, report_unused
 from builder.weight_rules import WeightRules
 
 if TYPE_CHECKING:
@@ -51,27 +54,43 @@ class Elaborated:
     cells: dict[str, Cell]
 
 
+@dataclass
+class Common:
+    """What the networks of one spec have in common: a bound on memory and on items, and what they used.
+
+    ``rules`` are the spec's own `init`, which speaks for the layers of all of several networks.
+    """
+
+    budget: Budget
+    rules: WeightRules | None = None
+    used: Used = field(default_factory=Used)
+    expanded: int = 0
+
+
 def elaborate(spec: ModelSpec, report: Report, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> Elaborated:
     """Works the graph out. ``limit_bytes`` bounds parameters, and activations at batch 1, each."""
-    return _Elaborator(spec, report, limit_bytes).run()
+    common = Common(Budget(limit_bytes))
+    return Elaborator(spec, report, common).run(lambda: report_unused(spec, common.used, report))
 
 
-class _Elaborator:
-    def __init__(self, spec: ModelSpec, report: Report, limit_bytes: int) -> None:
+class Elaborator:
+    """Works out the graph of one network."""
+
+    def __init__(self, spec: ModelSpec, report: Report, common: Common) -> None:
         self.spec = spec
         self.report = report
-        self.maker = LayerMaker(report, limit_bytes)
+        self.common = common
+        self.maker = LayerMaker(report, common.budget)
         self.aliases: dict[str, str] = {}
         self.uses: dict[int, list[Use]] = {}
-        self.rules = WeightRules(report)
+        self.rules = WeightRules(report, common.rules)
         self.complete = True
-        self.expanded = 0
         self.stack: list[str] = []
         self.blocks_used: set[str] = set()
         self.types = LayerTypes(spec, report)
-        self.names_read: dict[str, set[str]] = {}
 
-    def run(self) -> Elaborated:
+    def run(self, finish: Callable[[], None] = lambda: None) -> Elaborated:
+        """The graph; ``finish`` is called when every item was met, if nothing is left to be filled in."""
         spec = self.spec
         values = {name: Value(name, kind) for name, kind in spec.inputs.items()}
         last = next(iter(values.values())) if list(values) == ["input"] else None
@@ -93,9 +112,9 @@ class _Elaborator:
         try:
             if "input" not in values:
                 scope.unread.update(_input_places(spec))
-            self._items(scope, spec.layers, "")
+            self._body(scope)
             outputs = self._outputs(scope)
-            self._finish(scope)
+            self._finish(scope, finish)
         except _TooMany:
             self.complete = False
         complete = self.complete and not spec.holes
@@ -111,36 +130,20 @@ class _Elaborator:
         cells = {name: layer.cell for name, layer in self.types.cells.items()}
         return Elaborated(graph, self.uses, frozenset(self.blocks_used), cells)
 
-    def _finish(self, scope: Scope) -> None:
-        spec = self.spec
-        if spec.holes:
+    def _body(self, scope: Scope) -> None:
+        """Everything between the inputs and the outputs."""
+        self._items(scope, self.spec.layers, "")
+
+    def _finish(self, scope: Scope, finish: Callable[[], None]) -> None:
+        used = self.common.used
+        used.blocks |= self.blocks_used
+        used.cells |= self.types.cells.keys()
+        used.uncertain = used.uncertain or scope.uncertain
+        if self.spec.holes:
             return  # what will stand there may use anything
         if not self.report.errors:
             scope.report_unread()
-        for name, cell in spec.cells.items():
-            if name not in self.types.cells and name not in spec.imported and not scope.uncertain:
-                self.report.error(cell.place, f"the cell `{name}` is never used", "Use it, or remove it.")
-        for name, block in spec.blocks.items():
-            if name not in self.blocks_used:
-                if name not in spec.imported and not scope.uncertain:
-                    self.report.error(
-                        block.place, f"the block `{name}` is never used", "Use it, or remove it."
-                    )
-            elif name in self.names_read and not self.report.errors:
-                for parameter in block.parameters.keys() - self.names_read[name]:
-                    self.report.error(
-                        block.parameters[parameter].place,
-                        f"the parameter `{parameter}` of `{name}` is never read",
-                        f"Say `${parameter}` where it is meant, or remove it.",
-                    )
-        constants = spec.written("constants")
-        if isinstance(constants, Mapping) and not self.report.errors:
-            for name in spec.constants.keys() - spec.constants_used:
-                self.report.error(
-                    constants.keys[name],
-                    f"the constant `{name}` is never read",
-                    f"Say `${name}`, or remove it.",
-                )
+        finish()
 
     def _outputs(self, scope: Scope) -> dict[str, str]:
         if self.spec.outputs is None:
@@ -171,8 +174,8 @@ class _Elaborator:
             self._unknown_item(scope, item, suffix)
             return
         for copy in range(1, repeat + 1):
-            self.expanded += 1
-            if self.expanded > MAX_ITEMS:
+            self.common.expanded += 1
+            if self.common.expanded > MAX_ITEMS:
                 self._too_many(item.place)
             own = f"{suffix}_{copy}" if item.repeat is not None else suffix
             first = copy == 1
@@ -212,7 +215,7 @@ class _Elaborator:
 
     def _group(self, scope: Scope, item: Item, suffix: str, first: bool, shared: str | None) -> None:
         assert item.layers is not None
-        for key, node in (("init", item.init), ("freeze", item.freeze)):
+        for key, node in (("init", item.init), ("freeze", item.freeze), ("norm", item.norm)):
             if node is not None:
                 self.report.error(node.place, f"a group takes no `{key}`", "Say it of each layer in it.")
         _refuse_state(item, "a group", self.report)
@@ -240,7 +243,7 @@ class _Elaborator:
                 )
             self._unknown_item(scope, item, suffix)
             return
-        for key, node in (("init", item.init), ("freeze", item.freeze)):
+        for key, node in (("init", item.init), ("freeze", item.freeze), ("norm", item.norm)):
             if node is not None:
                 self.report.error(
                     node.place,
@@ -251,6 +254,7 @@ class _Elaborator:
         again = Item(
             place=item.place, kind=source.kind, kind_place=item.kind_place, fields=source.fields,
             name=item.name, name_place=item.name_place, sources=item.sources, state_from=item.state_from,
+            norm=source.norm,
         )  # fmt: skip
         origin = scope.prefix + found
         self._layer_or_block(scope, again, suffix, first, shared_path(shared, scope, origin), written=item)
@@ -317,6 +321,9 @@ class _Elaborator:
     def _block(self, copy: Copy, block: Block) -> Value:
         self.blocks_used.add(block.name)
         _refuse_state(copy.item, f"the block `{block.name}`", self.report)
+        if copy.item.norm is not None:
+            problem = f"the block `{block.name}` takes no `norm`"
+            self.report.error(copy.item.norm.place, problem, "Say it of the layers in it.")
         self._note(copy, Use(copy.name, None, {}))
         if block.name in layers:
             self.report.advise(block.place, f"the block `{block.name}` hides the layer type of that name")
@@ -333,7 +340,7 @@ class _Elaborator:
                 "Give them in that order: `from: [a, b]`." if len(block.inputs) > 1 else None,
             )
             return UNKNOWN
-        read = Watching(self.names_read.setdefault(block.name, set()), copy.scope.used)
+        read = Watching(self.common.used.parameters.setdefault(block.name, set()), copy.scope.used)
         names = block_names(copy, block, arrives[0], self.spec.constants, read, self.report)
         if names is None:
             return UNKNOWN

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
+from builder.dataset import Data, DataInfo
 from builder.errors import Cause, Place, Report, did_you_mean
 from builder.graph import Graph
 from builder.reader import Reader, Unknown, place_within
@@ -12,6 +14,7 @@ from builder.recurrent import RecurrentLayer
 from builder.shapes import SYMBOL, TensorType
 from builder.source import Mapping, Node, describe
 from builder.spec import ModelSpec
+from builder.training.section import Train
 
 _MORE_THAN_ONE: Final = "Build and export it without `data` and `train`, or train it with a loop of your own."
 
@@ -74,35 +77,44 @@ def _is_size(value: object) -> bool:
     return type(value) is int or (isinstance(value, str) and SYMBOL.match(value) is not None)
 
 
-def check_data(spec: ModelSpec, graph: Graph, report: Report) -> None:
-    """Holds the data, the network's input and output, and the loss against each other."""
+def described(spec: ModelSpec, report: Report) -> DataInfo | None:
+    """What the data says of itself; none if there is none, or if something about it is wrong (reported)."""
     if spec.data is None or spec.data_node is None:
-        return
+        return None
     try:
-        described = spec.data.describe(spec.folder)
+        return spec.data.describe(spec.folder)
     except Cause as cause:
         report.error(place_within(spec.data_node, cause.field), cause.problem, cause.hint)
+        return None
+
+
+def check_data(spec: ModelSpec, graph: Graph, report: Report) -> None:
+    """Holds the data, the network's input and output, and the loss against each other."""
+    info = described(spec, report)
+    check_attacks(spec, graph, info, report)
+    if info is None or spec.data is None:
         return
     if not _one_each(spec, graph, report):
         return
     ((name, wanted),) = spec.inputs.items()
-    if not wanted.takes(described.input):
-        ours, theirs = (f"[{', '.join(map(str, one.shape))}]" for one in (wanted, described.input))
+    if not wanted.takes(info.input):
+        ours, theirs = (f"[{', '.join(map(str, one.shape))}]" for one in (wanted, info.input))
         report.error(
             _input_place(spec),
             f"`{name}` is {ours}, and the data gives {theirs}",
             "The sequences are of unequal lengths: write `T` where the length stands."
-            if described.input.free
+            if info.input.free
             else "Change `input`, or `preprocess` the data (`Resize: [28, 28]`).",
         )
         return
     if spec.train is None or spec.train_node is None or not graph.output_types:
         return
     (output,) = graph.output_types.values()
-    validation = spec.data.splits(described).validation > 0
+    validation = spec.data.splits(info).validation > 0
     for misfit in (
-        *spec.train.misfits(output, described.target, validation=validation, arrives=wanted),
-        *(_truncation(graph, wanted, described.input, spec.train.truncate)),
+        *spec.train.misfits(output, info.target, validation=validation, arrives=wanted),
+        *(_truncation(graph, wanted, info.input, spec.train.truncate)),
+        *(_attacked(spec.data, spec.folder, spec.train, output, info)),
     ):
         report.error(place_within(spec.train_node, misfit.field), misfit.problem, misfit.hint)
 
@@ -135,6 +147,47 @@ def _truncation(
                 f"`truncate` cuts sequences into pieces, and `{use.name}` {looks}",
                 "Leave `truncate` out.",
                 field="truncate",
+            )
+
+
+def _attacked(data: Data, folder: Path, train: Train, output: TensorType, found: DataInfo) -> Iterator[Cause]:
+    """Why the data's examples cannot be attacked, where training asks for that."""
+    if train.adversarial_training is None:
+        return
+    from builder.attackable import obstacles
+
+    span = data.fitted.describe(folder).range  # the source's own, whatever `preprocess` makes of it
+    for cause in obstacles(found.input, output, found.target, span):
+        yield Cause(cause.problem, cause.hint, field="adversarial_training")
+
+
+def check_attacks(spec: ModelSpec, graph: Graph, info: DataInfo | None, report: Report) -> None:
+    """Holds the attacks that the author named against data and network; ``info`` is none if it is not known."""
+    if not spec.attacks or spec.attacks_node is None:
+        return
+    if spec.data_node is None:
+        report.error(
+            spec.attacks_node.place,
+            "`attacks` are on the data's examples, and there is no `data`",
+            "`eps` is in units of the range that the data's source declares.",
+        )
+    if info is None or spec.data is None or not graph.complete or len(graph.outputs) != 1:
+        return
+    from builder.attackable import obstacles
+
+    (output,) = graph.output_types.values()
+    span = spec.data.fitted.describe(spec.folder).range
+    for cause in obstacles(info.input, output, info.target, span):
+        report.error(spec.attacks_node.place, cause.problem, cause.hint)
+        return
+    farthest = info.input.size**0.5
+    for name, attack in spec.attacks.items():
+        if attack.eps is not None and attack.norm == "L2" and attack.eps > farthest:
+            report.error(
+                place_within(spec.attacks_node, f"{name}.{type(attack).__name__}.eps"),
+                f"`eps` is {attack.eps:g} in L2, and no two examples {info.input} within [0, 1] are farther "
+                f"than {farthest:.4g} from each other",
+                "`eps` is in units of data scaled to [0, 1].",
             )
 
 

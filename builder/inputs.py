@@ -1,6 +1,7 @@
 """The inputs of a network: shapes without the batch axis, of reals or of tokens.
 
-A capital letter, perhaps with digits (``T``, ``S2``), stands for an axis of free length.
+A capital letter, perhaps with digits (``T``, ``S2``), stands for an axis of free length. Tokens may have no
+axes: ``{shape: [], vocabulary: 10}`` is one class's number for each example.
 """
 
 from __future__ import annotations
@@ -17,13 +18,16 @@ LENGTHS: Final = "_lengths"  # after an input's name: how long each of its examp
 
 
 class InputReader:
-    """Reads `input` or `inputs` of a spec whose known keys are ``known``."""
+    """Reads `input` or `inputs` of ``owner``, a spec or network whose known keys are ``known``."""
 
-    def __init__(self, root: Mapping, known: tuple[str, ...], reader: Reader, report: Report) -> None:
+    def __init__(
+        self, root: Mapping, known: tuple[str, ...], reader: Reader, report: Report, owner: str = "a spec"
+    ) -> None:
         self.root = root
         self.known = known
         self.reader = reader
         self.report = report
+        self.owner = owner
 
     def read(self) -> dict[str, TensorType]:
         """Each input's type under its name; those that are wrong are reported and left out."""
@@ -31,7 +35,7 @@ class InputReader:
         if one is None and several is None and not misspelt("input", self.root, self.known):
             self.report.error(
                 self.root.place,
-                "a spec needs `input`",
+                f"{self.owner} needs `input`",
                 "As in `input: [1, 28, 28]`: C, H, W, without the batch axis.",
             )
         if one is not None and several is not None:
@@ -80,6 +84,8 @@ class InputReader:
                 vocabulary = self._whole(words)
                 if vocabulary is None:
                     return None
+        if vocabulary is not None and isinstance(shape, Sequence) and not shape.items:
+            return TensorType((), vocabulary)  # one token for each example: a class's number
         sizes = self._shape(shape)
         return TensorType(sizes, vocabulary) if sizes is not None else None
 

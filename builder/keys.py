@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from builder.errors import Cause, Place, Report, did_you_mean, nearest
 from builder.names import check_name
 from builder.nodes import Mapping, Node, Scalar, Sequence
@@ -33,6 +35,18 @@ def is_hole(node: Node | None) -> bool:
 def has_hole(node: Node) -> bool:
     """Whether the node, or an item of it, is `???`."""
     return is_hole(node) or (isinstance(node, Sequence) and any(is_hole(item) for item in node.items))
+
+
+def holes_of(node: Node) -> Iterator[Place]:
+    """The places of every `???` in the node."""
+    if isinstance(node, Mapping):
+        for value in node.entries.values():
+            yield from holes_of(value)
+    elif isinstance(node, Sequence):
+        for item in node.items:
+            yield from holes_of(item)
+    elif node.is_hole:
+        yield node.place
 
 
 def checked_name(name: object, place: Place, report: Report) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from builder.advice import advise
 from builder.elaborate import elaborate
 from builder.errors import Report, SpecErrors
-from builder.expectations import check_data, check_expectations
+from builder.expectations import check_data, check_expectations, described
 from builder.graph import Graph
 from builder.overrides import override
 from builder.resolve import resolve
@@ -60,6 +60,8 @@ def from_document(
     spec = read_spec(document, folder, report)
     if spec is None:
         raise SpecErrors(report.errors, report.advice)
+    if spec.written("networks") is not None or spec.adversarial_node is not None:
+        return _several(spec, report, limit_bytes)
     elaborated = elaborate(spec, report, limit_bytes)
     graph = elaborated.graph
     check_expectations(spec, graph, report)
@@ -67,3 +69,25 @@ def from_document(
     report.raise_errors()
     advise(spec, graph, report)
     return dataclasses.replace(spec, graph=graph, normal=resolve(spec, elaborated), advice=report.advice)
+
+
+def _several(spec: ModelSpec, report: Report, limit_bytes: int) -> ModelSpec:
+    """The spec of several networks, each worked out, and held against those that it plays with."""
+    from builder.networks import elaborate_all
+    from builder.players import advise_players, check_players, classes_told, with_noise
+    from builder.resolve import resolve_several
+
+    info = described(spec, report)
+    classes = classes_told(spec, info, report)
+    several = elaborate_all(spec, classes, report, limit_bytes)
+    spec = dataclasses.replace(spec, networks=several.networks, graph=several.graph)
+    for network in spec.networks.values():
+        check_expectations(network, network.graph, report)
+    check_expectations(spec, spec.graph, report)
+    check_players(spec, info, report)
+    report.raise_errors()
+    for network in spec.networks.values():
+        advise(network, network.graph, report)
+    advise_players(spec, info, report)
+    spec = with_noise(spec)
+    return dataclasses.replace(spec, normal=resolve_several(spec, several), advice=report.advice)

@@ -8,7 +8,8 @@ from builder.budget import Budget
 from builder.errors import Cause, Place, Report
 from builder.graph import GraphLayer
 from builder.layer import Layer
-from builder.reader import Reader
+from builder.parametrisation import normed, read_norm
+from builder.reader import Reader, Unknown
 from builder.recurrent import check_states
 from builder.scope import UNKNOWN, Scope, Value
 from builder.shapes import Inferred
@@ -48,10 +49,10 @@ class Copy:
 class LayerMaker:
     """Makes the layers of one graph, in their order."""
 
-    def __init__(self, report: Report, limit_bytes: int) -> None:
+    def __init__(self, report: Report, budget: Budget) -> None:
         self.report = report
         self.made: dict[str, GraphLayer] = {}
-        self._budget = Budget(limit_bytes)
+        self._budget = budget
 
     def make(self, copy: Copy, cls: type[Layer]) -> GraphLayer | None:
         """The layer, or none if anything about it is wrong (reported) or not known."""
@@ -63,6 +64,14 @@ class LayerMaker:
         inferred = self._infer(copy, layer, arrives)
         if inferred is None:
             return None
+        norm = self._norm(copy)
+        if norm is not None:
+            try:
+                inferred = normed(layer, inferred, norm)
+            except Cause as cause:
+                assert copy.item.norm is not None
+                self.report.error(copy.item.norm.place, cause.problem, cause.hint)
+                return None
         starts_from = self._starts_from(copy, layer, inferred)
         origin = self._owner(copy.origin)
         if origin is not None and not self._same_weights(copy, inferred, origin):
@@ -84,6 +93,7 @@ class LayerMaker:
             sizes=inferred.sizes,
             place=copy.item.place,
             shared_with=origin,
+            norm=norm,
             ports=inferred.ports,
             starts_from=starts_from,
             over=inferred.over,
@@ -103,6 +113,18 @@ class LayerMaker:
             else:  # in a cell's equation
                 with self.report.used_at(place):
                     self.report.error(cause.place, which + cause.problem, cause.hint, offset=cause.offset)
+            return None
+
+    def _norm(self, copy: Copy) -> str | None:
+        """What `norm` says; none if it says nothing, or nothing that is right (reported)."""
+        if copy.item.norm is None:
+            return None
+        try:
+            return read_norm(copy.item.norm, copy.reader(self.report))
+        except Unknown:
+            return None
+        except Cause as cause:
+            self.report.error(copy.item.norm.place, cause.problem, cause.hint)
             return None
 
     def _starts_from(self, copy: Copy, layer: Layer, inferred: Inferred) -> str | None:

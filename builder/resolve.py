@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Mapping as MappingABC
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from builder.component import to_plain
-from builder.elaborate import Elaborated
+from builder.component import Component, to_plain
+from builder.elaborate import Elaborated, Use
 from builder.nodes import Mapping, Node, Scalar, Sequence, written
 from builder.scalars import resolve as value_of
 from builder.shapes import TensorType
 from builder.spec import LANGUAGE_VERSION, SAID_BY_DATA, Item, ModelSpec
+
+if TYPE_CHECKING:
+    from builder.cell import Cell
+    from builder.networks import Several
 
 
 def resolve(spec: ModelSpec, elaborated: Elaborated) -> dict[str, Any]:
@@ -21,18 +26,51 @@ def resolve(spec: ModelSpec, elaborated: Elaborated) -> dict[str, Any]:
     What the data said (``$classes``) is written among the constants where it is still read: a resolved spec
     is a network without its data, too.
     """
-    normal: dict[str, Any] = {"gradspec": LANGUAGE_VERSION, "name": spec.name}
+    items = _Items(elaborated.uses)
+    normal = _head(spec) | _inputs(spec)
+    normal |= _own_types(spec, items, elaborated.blocks, elaborated.cells)
+    normal["layers"] = items.all(spec.layers)
+    normal = _with_constants(spec, normal) | _outputs(spec)
+    normal |= _as_written(expect=spec.expect, init=spec.init)
+    return normal | _sections(data=spec.data, train=spec.train) | _attacks(spec)
+
+
+def resolve_several(spec: ModelSpec, several: Several) -> dict[str, Any]:
+    """The resolved spec of several networks, each as its author wrote it: without what a label adds to it."""
+    elaborated = several.elaborated
+    uses = {item: found for one in elaborated.values() for item, found in one.uses.items()}
+    blocks = frozenset[str]().union(*(one.blocks for one in elaborated.values()))
+    cells = {name: cell for one in elaborated.values() for name, cell in one.cells.items()}
+    normal = _head(spec) | _own_types(spec, _Items(uses), blocks, cells)
+    normal["networks"] = {
+        name: _inputs(network)
+        | {"layers": _Items(elaborated[name].uses).all(network.layers)}
+        | _outputs(network)
+        | _as_written(expect=network.expect, init=network.init)
+        for name, network in several.written.items()
+    }
+    normal = _with_constants(spec, normal) | _as_written(expect=spec.expect, init=spec.init)
+    return normal | _sections(data=spec.data, adversarial=spec.adversarial, train=spec.game)
+
+
+def _head(spec: ModelSpec) -> dict[str, Any]:
+    return {"gradspec": LANGUAGE_VERSION, "name": spec.name}
+
+
+def _inputs(spec: ModelSpec) -> dict[str, Any]:
     if list(spec.inputs) == ["input"]:
-        normal["input"] = _tensor(spec.inputs["input"])
-    else:
-        normal["inputs"] = {name: _tensor(kind) for name, kind in spec.inputs.items()}
-    constants = spec.written("constants")
-    if constants is not None:
-        normal["constants"] = written(constants)
-    items = _Items(elaborated)
-    blocks = [b for b in spec.blocks.values() if b.name in elaborated.blocks or b.name not in spec.imported]
+        return {"input": _tensor(spec.inputs["input"])}
+    return {"inputs": {name: _tensor(kind) for name, kind in spec.inputs.items()}}
+
+
+def _own_types(
+    spec: ModelSpec, items: _Items, used: frozenset[str], known: MappingABC[str, Cell]
+) -> dict[str, Any]:
+    """The author's blocks and cells, and those of libraries that were used."""
+    found: dict[str, Any] = {}
+    blocks = [b for b in spec.blocks.values() if b.name in used or b.name not in spec.imported]
     if blocks:
-        normal["blocks"] = {
+        found["blocks"] = {
             block.name: {
                 "parameters": {name: written(default) for name, default in block.parameters.items()},
                 "inputs": list(block.inputs),
@@ -40,30 +78,47 @@ def resolve(spec: ModelSpec, elaborated: Elaborated) -> dict[str, Any]:
             }
             for block in blocks
         }
-        for block in normal["blocks"].values():
+        for block in found["blocks"].values():
             if block["inputs"] == ["input"]:
                 del block["inputs"]
     own = spec.written("cells")
-    cells = {name: cell.written for name, cell in elaborated.cells.items()}
+    cells = {name: cell.written for name, cell in known.items()}
     if isinstance(own, Mapping):
         cells = {str(name): written(cell) for name, cell in own.entries.items()} | cells
     if cells:
-        normal["cells"] = cells
-    normal["layers"] = items.all(spec.layers)
-    said = {
+        found["cells"] = cells
+    return found
+
+
+def _with_constants(spec: ModelSpec, normal: dict[str, Any]) -> dict[str, Any]:
+    """``normal`` with the constants behind the inputs: the author's, and what the data said."""
+    constants: dict[str, Any] = {
         name: spec.constants[name] for name in SAID_BY_DATA if name in spec.constants and _reads(normal, name)
     }
-    if said:
-        normal["constants"] = said | normal.get("constants", {})
-    if spec.outputs is not None:
-        normal["outputs"] = [name for name, _ in spec.outputs]
-    for key, node in (("expect", spec.expect), ("init", spec.init)):
-        if node is not None:
-            normal[key] = written(node)
-    for key, section in (("data", spec.data), ("train", spec.train)):
-        if section is not None:
-            normal[key] = section.plain()
-    return normal
+    own = spec.written("constants")
+    if own is not None:
+        constants |= written(own)
+    if not constants:
+        return normal
+    before = [key for key in normal if key in ("gradspec", "name", "input", "inputs")]
+    head = {key: normal.pop(key) for key in before}
+    return {**head, "constants": constants, **normal}
+
+
+def _outputs(spec: ModelSpec) -> dict[str, Any]:
+    return {} if spec.outputs is None else {"outputs": [name for name, _ in spec.outputs]}
+
+
+def _as_written(**nodes: Node | None) -> dict[str, Any]:
+    return {key: written(node) for key, node in nodes.items() if node is not None}
+
+
+def _sections(**sections: Component | None) -> dict[str, Any]:
+    return {key: section.plain() for key, section in sections.items() if section is not None}
+
+
+def _attacks(spec: ModelSpec) -> dict[str, Any]:
+    return {"attacks": {name: to_plain(one) for name, one in spec.attacks.items()}} if spec.attacks else {}
 
 
 def _reads(data: object, name: str) -> bool:
@@ -117,8 +172,8 @@ def _tensor(kind: TensorType) -> Any:
 class _Items:
     """Writes items; a name is filled in only where it stays true (not in what repeats)."""
 
-    def __init__(self, elaborated: Elaborated) -> None:
-        self.uses = elaborated.uses
+    def __init__(self, uses: MappingABC[int, list[Use]]) -> None:
+        self.uses = uses
 
     def all(self, items: tuple[Item, ...], *, repeated: bool = False) -> list[Any]:
         return [self.one(item, repeated) for item in items]
@@ -137,7 +192,8 @@ class _Items:
             out["from"] = found[0] if len(found) == 1 else found
         if item.state_from is not None:
             out["state_from"] = item.state_from[0]
-        for key, node in (("init", item.init), ("freeze", item.freeze), ("repeat", item.repeat)):
+        for key in ("init", "freeze", "norm", "repeat"):
+            node = getattr(item, key)
             if node is not None:
                 out[key] = written(node)
         if item.share is not None:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from builder.adversarial import Adversarial
+from builder.attack import attacks
 from builder.cell_layer import CellLayer
-from builder.component import Catalogue, Choice, Choices, Component, section_of
+from builder.component import Catalogue, Choice, Choices, Component, choice_of, section_of
 from builder.dataset import Data
 from builder.layer import layers
 from builder.library import shipped
+from builder.networks import ALONE, MOST
+from builder.parametrisation import NORMS
+from builder.training.game import Game
 from builder.training.initializer import initializers
 from builder.training.section import Train
 
@@ -69,9 +74,29 @@ def schema() -> dict[str, Any]:
             "expect": {"type": "object"},
             "init": {"type": "object", "additionalProperties": _one_of(initializers)},
             "data": component_schema(Data),
-            "train": component_schema(Train),
+            "train": {"description": Train.manual().split("\n\n")[0]},
+            "networks": {
+                "type": "object",
+                "description": "Several networks, each under its name.",
+                "propertyNames": _NAME,
+                "additionalProperties": {"anyOf": [{"$ref": "#/$defs/network"}, _HOLE]},
+                "minProperties": 1,
+                "maxProperties": MOST,
+            },
+            "adversarial": component_schema(Adversarial),
+            "attacks": {
+                "type": "object",
+                "description": "Attacks for `gradspec attack`, under names of your own.",
+                "propertyNames": _NAME,
+                "additionalProperties": _one_of(attacks),
+            },
         },
-        "required": ["layers"],
+        "if": {"anyOf": [{"required": ["networks"]}, {"required": ["adversarial"]}]},
+        "then": {
+            "required": ["networks"],
+            "properties": {"train": component_schema(Game), **dict.fromkeys(ALONE, False)},
+        },
+        "else": {"required": ["layers"], "properties": {"train": component_schema(Train)}},
         "additionalProperties": False,
         "$defs": {
             "layers": {
@@ -83,6 +108,20 @@ def schema() -> dict[str, Any]:
                     "parameters": {"type": "object", "propertyNames": _NAME},
                     "inputs": _NAMES,
                     "layers": {"$ref": "#/$defs/layers"},
+                },
+                "required": ["layers"],
+                "additionalProperties": False,
+            },
+            "network": {
+                "type": "object",
+                "description": "One of several networks: it may use the spec's constants, blocks and cells.",
+                "properties": {
+                    "input": _TENSOR,
+                    "inputs": {"type": "object", "additionalProperties": _TENSOR},
+                    "layers": {"$ref": "#/$defs/layers"},
+                    "outputs": _NAMES,
+                    "expect": {"type": "object"},
+                    "init": {"type": "object", "additionalProperties": _one_of(initializers)},
                 },
                 "required": ["layers"],
                 "additionalProperties": False,
@@ -127,6 +166,7 @@ def _item() -> dict[str, Any]:
         "init": {"type": "object", "additionalProperties": _one_of(initializers)},
         "state_from": {"type": "string"},
         "freeze": {"anyOf": [{"type": "boolean"}, _EXPRESSION]},
+        "norm": {"anyOf": [{"enum": [*NORMS, None]}, _EXPRESSION]},
         "repeat": {"anyOf": [{"type": "integer", "minimum": 1}, _EXPRESSION]},
         "share": {"type": "string"},
         "layers": {"$ref": "#/$defs/layers"},
@@ -150,7 +190,11 @@ def component_schema(cls: type[Component]) -> dict[str, Any]:
     definitions = generated.get("$defs", {})
     for name, info in cls.model_fields.items():
         marks = [mark for mark in info.metadata if isinstance(mark, Choice | Choices)]
-        section = section_of(info.annotation)
+        section = section_of(info)
+        if name == cls.chooses:
+            chosen = choice_of(cls, name).catalogue
+            properties |= {one: _fields(chosen[one]) for one in chosen}
+            continue
         if marks and isinstance(marks[0], Choice):
             properties[name] = _one_of(marks[0].catalogue)
         elif marks:
@@ -167,7 +211,9 @@ def component_schema(cls: type[Component]) -> dict[str, Any]:
         "type": "object",
         "description": cls.manual().split("\n\n")[0].replace("\n", " "),
         "properties": properties,
-        "required": [name for name, info in cls.model_fields.items() if info.is_required()],
+        "required": [
+            name for name, info in cls.model_fields.items() if info.is_required() and name != cls.chooses
+        ],
         "additionalProperties": False,
     }
 
@@ -189,7 +235,9 @@ def _fields(cls: type[Component]) -> dict[str, Any]:
     forms: list[dict[str, Any]] = [whole, _EXPRESSION]
     if not whole["required"]:
         forms.append({"type": "null"})
-    if cls.main is not None:
+    if cls.main is not None and cls.main == cls.chooses:
+        forms.append(_one_of(choice_of(cls, cls.main).catalogue))
+    elif cls.main is not None:
         forms.append(whole["properties"][cls.main])
     return {"description": whole["description"], "anyOf": forms}
 

@@ -14,8 +14,11 @@ from builder.source import Document, Mapping, Node
 from builder.training.section import Train
 
 if TYPE_CHECKING:  # a spec without cells does not pay for them
+    from builder.adversarial import Adversarial
+    from builder.attack import Attack
     from builder.cell import Cell
     from builder.library import Library
+    from builder.training.game import Game
 
 LANGUAGE_VERSION: Final = 1
 SAID_BY_DATA: Final = ("vocabulary", "classes")  # what `$name` means where the data says it
@@ -37,6 +40,7 @@ class Item:
     sources: tuple[tuple[str, Place], ...] | None = None
     init: Node | None = None
     freeze: Node | None = None
+    norm: Node | None = None
     state_from: tuple[str, Place] | None = None
     repeat: Node | None = None
     share: tuple[str, Place] | None = None
@@ -71,6 +75,11 @@ class ModelSpec:
     A spec with holes is a spec, but cannot be built. ``folder`` is what its paths are relative to.
     ``blocks`` and ``cells`` are its own and those of its libraries, whose names are ``imported``;
     ``open_cells`` are the names of cells that are wrong or have holes, of which nothing more is known.
+
+    Where the spec has several ``networks``, each is a spec of its own with its own graph, without data and
+    training; ``graph`` then shows all of them side by side (``generator.linear_1``). Two that play against
+    each other are told of in ``adversarial``, and `train` is then read as a ``game``, not as ``train``.
+    ``attacks`` are those that the author named.
     """
 
     file: str
@@ -94,6 +103,12 @@ class ModelSpec:
     train: Train | None
     train_node: Node | None = field(repr=False)
     graph: Graph = field(default_factory=lambda: Graph("", {}, (), {}, complete=False), repr=False)
+    networks: dict[str, ModelSpec] = field(default_factory=dict)
+    adversarial: Adversarial | None = None
+    adversarial_node: Node | None = field(default=None, repr=False)
+    game: Game | None = None
+    attacks: dict[str, Attack] = field(default_factory=dict)
+    attacks_node: Node | None = field(default=None, repr=False)
     normal: dict[str, object] = field(default_factory=dict, repr=False)
     advice: tuple[SpecError, ...] = ()
 

@@ -5,13 +5,14 @@ Shapes and wiring follow in ``builder.elaborate``. The language is described in 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from builder.dataset import Data
 from builder.errors import LONGEST_NAME, Cause, Place, Report, did_you_mean, nearest
 from builder.inputs import InputReader
-from builder.keys import checked_name, has_hole, is_hole, misspelt, read_keys
+from builder.keys import checked_name, has_hole, holes_of, is_hole, misspelt, read_keys
 from builder.names import check_name
 from builder.reader import Reader, Unknown, Unresolved
 from builder.source import Document, Mapping, Node, Scalar, Sequence, describe
@@ -24,11 +25,12 @@ if TYPE_CHECKING:  # a spec without cells does not pay for them
 
 KEYS: Final = (
     "gradspec", "name", "library", "input", "inputs", "constants", "blocks", "cells", "layers", "outputs",
-    "expect", "init", "data", "train",
+    "expect", "init", "data", "train", "networks", "adversarial", "attacks",
 )  # fmt: skip
-KEYS_LATER: Final = frozenset({"networks", "adversarial", "attacks", "weights", "output"})
-ITEM_KEYS: Final = ("name", "from", "state_from", "init", "freeze", "repeat", "share", "layers")
-ITEM_KEYS_LATER: Final = frozenset({"norm", "constraint"})
+KEYS_LATER: Final = frozenset({"weights", "output"})
+NETWORK_KEYS: Final = ("input", "inputs", "layers", "outputs", "expect", "init")
+ITEM_KEYS: Final = ("name", "from", "state_from", "init", "freeze", "norm", "repeat", "share", "layers")
+ITEM_KEYS_LATER: Final = frozenset({"constraint"})
 BLOCK_KEYS: Final = ("parameters", "inputs", "layers")
 
 
@@ -55,6 +57,12 @@ def read_spec(document: Document, folder: Path, report: Report) -> ModelSpec | N
     return _Writer(document, folder, root, report).spec()
 
 
+def read_network(name: str, node: Mapping, shared: ModelSpec, report: Report) -> ModelSpec:
+    """One of the `networks` of the spec ``shared``, whose constants, blocks and cells it may use."""
+    document = replace(shared.document, root=node, holes=tuple(holes_of(node)))
+    return _Writer(document, shared.folder, node, report).network(name, shared)
+
+
 class _Writer:
     """Reads the parts of one spec."""
 
@@ -71,6 +79,7 @@ class _Writer:
         self._version()
         self._constants()
         reader = Reader(self.report, self.constants, self.used)
+        several = any(key in self.root.entries for key in ("networks", "adversarial"))
         data, train = self.root.get("data"), self.root.get("train")
         source = reader.component(Data, data, data.place) if data is not None else None
         self._said_by_data(source)
@@ -81,14 +90,14 @@ class _Writer:
         if library is not None:
             blocks = {name: block for name, block in library.blocks.items() if name not in own} | blocks
             cells = {name: cell for name, cell in library.cells.items() if name not in own} | cells
-        layers = self._layers(self.root.get("layers"), self.root.place, "a spec")
-        inputs = InputReader(self.root, KEYS, reader, self.report).read()
+        alone = not several and ("layers" in self.root.entries or not misspelt("networks", self.root, KEYS))
+        layers = self._layers(self.root.get("layers"), self.root.place, "a spec") if alone else ()
         spec = ModelSpec(
             file=self.document.file,
             folder=self.folder,
             name=self._name(),
             document=self.document,
-            inputs=inputs,
+            inputs=InputReader(self.root, KEYS, reader, self.report).read() if alone else {},
             constants=self.constants,
             constants_used=self.used,
             blocks=blocks,
@@ -97,15 +106,38 @@ class _Writer:
             imported=frozenset((blocks.keys() | cells.keys()) - own),
             library=library,
             layers=layers,
-            outputs=self._outputs(),
+            outputs=self._outputs() if alone else None,
             expect=self._mapping("expect"),
             init=self._mapping("init"),
             data=source,
             data_node=data,
-            train=reader.component(Train, train, train.place) if train is not None else None,
+            train=reader.component(Train, train, train.place) if train is not None and alone else None,
             train_node=train,
         )
+        if several or "attacks" in self.root.entries:
+            from builder.networks import with_networks
+
+            return with_networks(spec, self.root, reader)
         return spec
+
+    def network(self, name: str, shared: ModelSpec) -> ModelSpec:
+        """The network that stands here, one of several."""
+        read_keys(self.root, NETWORK_KEYS, frozenset(), "a network", self.report)
+        reader = Reader(self.report, shared.constants, shared.constants_used)
+        layers = self._layers(self.root.get("layers"), self.root.place, "a network")
+        return replace(
+            shared,
+            name=name,
+            document=self.document,
+            inputs=InputReader(self.root, NETWORK_KEYS, reader, self.report, "a network").read(),
+            layers=layers,
+            outputs=self._outputs(),
+            expect=self._mapping("expect"),
+            init=self._mapping("init"),
+            data=None,
+            data_node=None,
+            train_node=None,
+        )
 
     def _version(self) -> None:
         node = self.root.get("gradspec")
@@ -141,12 +173,11 @@ class _Writer:
             assert node is not None
             try:
                 name = check_name(key)
-                self.constants[name] = Unresolved()
                 self.constants[name] = Reader(self.report, dict(self.constants), self.used).plain(value)
             except Cause as cause:
                 self.report.error(node.keys[key], cause.problem, cause.hint)
             except Unknown:
-                pass
+                self.constants[name] = Unresolved()
 
     def _said_by_data(self, data: Data | None) -> None:
         """Adds ``$vocabulary`` and ``$classes``, as the data has them, if the spec may mean them."""
@@ -254,7 +285,7 @@ class _Writer:
         return tuple(names) if len(names) == len(items) and names else None
 
     def _layers(self, node: Node | None, place: Place, owner: str) -> tuple[Item, ...]:
-        if node is None and owner == "a spec" and misspelt("layers", self.root, KEYS):
+        if node is None and owner in ("a spec", "a network") and misspelt("layers", self.root, KEYS):
             return (Item(place, unknown=True),)  # misspelt, and reported as that
         if node is None:
             self.report.error(place, f"{owner} needs `layers`", "As in `layers: [Flatten, {Linear: 10}]`.")
@@ -314,6 +345,7 @@ class _Writer:
             else None,
             init=node.get("init"),
             freeze=node.get("freeze"),
+            norm=node.get("norm"),
             state_from=state,
             repeat=node.get("repeat"),
             share=share,

@@ -50,10 +50,14 @@ class _Rule:
 
 
 class WeightRules:
-    """Collects the rules while the graph is made, and applies them when it stands."""
+    """Collects the rules while the graph is made, and applies them when it stands.
 
-    def __init__(self, report: Report) -> None:
+    ``above`` are the rules of a spec of several networks, which every rule of a network beats.
+    """
+
+    def __init__(self, report: Report, above: WeightRules | None = None) -> None:
         self.report = report
+        self._above = above
         self._cells: list[_Rule] = []  # what cells say of themselves: every other rule beats it
         self._init: list[_Rule] = []
         self._freeze: list[_Rule] = []
@@ -106,7 +110,8 @@ class WeightRules:
 
     def apply(self, layers: Sequence[GraphLayer]) -> tuple[GraphLayer, ...]:
         """The layers with their initialisers and whether they are frozen; later rules win."""
-        init, freeze = _by_owner([*self._cells, *self._init]), _by_owner(self._freeze)
+        above = self._above._init if self._above is not None else []
+        init, freeze = _by_owner([*self._cells, *above, *self._init]), _by_owner(self._freeze)
         return tuple(self._ruled(layer, _of(init, layer), _of(freeze, layer)) for layer in layers)
 
     def _ruled(self, layer: GraphLayer, init: list[_Rule], freeze: list[_Rule]) -> GraphLayer:

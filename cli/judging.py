@@ -59,6 +59,10 @@ def _verdict(spec: ModelSpec) -> render.Line:
         return (("place", f"{spec.file}: "), *render.holes(spec.holes))
     layers = len(spec.graph.layers)
     many = f"{layers} layers" if layers != 1 else "1 layer"
+    if spec.networks:
+        networks = list(spec.networks)
+        names = " and ".join(filter(None, (", ".join(networks[:-1]), networks[-1])))
+        many = f"{names}, {many}"
     return (
         ("place", f"{spec.file}: "),
         ("good", "right"),

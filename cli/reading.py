@@ -12,7 +12,7 @@ from cli.judging import judge
 from cli.options import AsJson, Sets, Spec, answers
 
 if TYPE_CHECKING:
-    from builder import Graph
+    from builder import Graph, ModelSpec
 
 SUFFIXES: Final = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 
@@ -46,17 +46,40 @@ def shapes(spec: Spec, sets: Sets = None, as_json: AsJson = False) -> None:
         gradspec shapes model.yaml
         gradspec shapes model.yaml --set input=[3,32,32]
     """
-    from builder import infer, load
+    from builder import load
 
     with answers(as_json):
         read = load(spec, sets or ())
-    graph = infer(read)
     if as_json:
-        render.show_json(render.as_json(None, read.advice) | shapes_data(graph))
+        render.show_json(render.as_json(None, read.advice) | spec_data(read))
         return
-    render.show(shapes_lines(graph))
+    render.show(spec_lines(read))
     if read.holes:
         render.show([render.holes(read.holes)])
+
+
+def spec_lines(spec: ModelSpec) -> list[render.Line]:
+    """The table of a spec's network; of several, each under its name, and what they have together."""
+    if not spec.networks:
+        return shapes_lines(spec.graph)
+    shown: list[render.Line] = []
+    for network in spec.networks.values():
+        shown += [*shapes_lines(network.graph), ()]
+    together = f"{spec.graph.parameters:,} parameters, {memory(4 * spec.graph.parameters)} as float32"
+    return [*shown, (("place", "together      "), ("", together))]
+
+
+def spec_data(spec: ModelSpec) -> dict[str, object]:
+    """A spec's network as data; of several, each under its name, and what they have together."""
+    if not spec.networks:
+        return shapes_data(spec.graph)
+    return {
+        "name": spec.name,
+        "networks": {name: shapes_data(network.graph) for name, network in spec.networks.items()},
+        "parameters": spec.graph.parameters,
+        "multiply_adds": spec.graph.multiply_adds,
+        "complete": spec.graph.complete,
+    }
 
 
 def shapes_lines(graph: Graph) -> list[render.Line]:

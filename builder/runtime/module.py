@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from builder.errors import RunError
 from builder.graph import Graph, GraphLayer
 from builder.inputs import LENGTHS
+from builder.runtime.parametrisation import Normed, normalised
 from builder.runtime.planning import Carried, Masked, States, planned
 from builder.shapes import Shape, TensorType
 from builder.spec import ModelSpec
@@ -124,17 +125,43 @@ def build(spec: ModelSpec, seed: int | None = None) -> Network:
     """The spec's network with its initial weights, in training mode, float32 on the CPU.
 
     ``seed`` is ``train.seed`` unless given, and 0 without one. The weights are, bit for bit, those of
-    ``torch.manual_seed(seed)`` and the same layers written by hand in file order; then each layer's
-    ``init`` is applied, in file order too. Sets torch's global seed. Raises ``RunError`` for a spec with
-    places to fill.
+    ``torch.manual_seed(seed)`` and the same layers written by hand in file order, each with its ``norm``
+    around it (``spectral_norm(nn.Conv2d(…))``); then each layer's ``init`` is applied, in file order too. Sets
+    torch's global seed. Raises ``RunError`` for a spec with places to fill.
     """
+    if spec.networks:
+        raise RunError(
+            f"`{spec.file}` has several networks, and `build` makes one.",
+            "`build_networks` makes them all, under their names.",
+        )
     graph = complete_graph(spec)
     if seed is None:
         seed = spec.train.seed if spec.train is not None else 0
     torch.manual_seed(seed)
+    return _made(graph)
+
+
+def build_networks(spec: ModelSpec, seed: int | None = None) -> nn.ModuleDict:
+    """All `networks` of the spec under their names, each as ``build`` would make it.
+
+    The weights are, bit for bit, those of ``torch.manual_seed(seed)`` and the same layers written by hand in
+    file order, one network after the other. Sets torch's global seed; ``seed`` is ``train.seed`` unless
+    given, and 0 without one. Raises ``RunError`` for a spec of one network, and for one with places to fill.
+    """
+    if not spec.networks:
+        raise RunError(f"`{spec.file}` has one network, without a name of its own.", "`build` makes it.")
+    complete_graph(spec)
+    if seed is None:
+        seed = spec.game.seed if spec.game is not None else 0
+    torch.manual_seed(seed)
+    return nn.ModuleDict({name: _made(network.graph) for name, network in spec.networks.items()})
+
+
+def _made(graph: Graph) -> Network:
+    """The network of a graph; its weights follow from torch's global seed."""
     made: dict[str, nn.Module] = {}
     for use in graph.layers:
-        made[use.name] = made[use.shared_with] if use.shared_with else use.layer.build(use.sizes)
+        made[use.name] = made[use.shared_with] if use.shared_with else _layer(use)
     for use in graph.layers:
         _initialise(use, made[use.name])
     return Network(graph, made)
@@ -209,11 +236,19 @@ def listing(module: nn.Module) -> dict[str, Shape]:
     return {key: tuple(tensor.shape) for key, tensor in module.state_dict().items()}
 
 
+def _layer(use: GraphLayer) -> nn.Module:
+    """The layer's module; what `norm` draws, it draws right after the layer's own weights."""
+    module = use.layer.build(use.sizes)
+    return module if use.norm is None else normalised(module, use.norm, use.layer.weight_axis)
+
+
 def _initialise(use: GraphLayer, module: nn.Module) -> None:
     """Applies the layer's own initialisers, then freezes it if the spec says so."""
     with torch.no_grad():
         for name, initialiser in use.init.items():
             initialiser.apply(module.get_parameter(name))
+            if name == "weight" and isinstance(module, Normed):
+                module.settle()
     if use.freeze:
         module.requires_grad_(False)
 

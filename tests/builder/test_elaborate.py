@@ -255,9 +255,9 @@ layers:
         ("layers: [B: 1]\nblocks: {B: {layers: [ReLU]}}", "the block `B` has no parameters, found 1"),
         ("layers: [B: {m: 1}]\nblocks: {B: {layers: [ReLU]}}", "the block `B` has no parameter `m`"),
         ("layers: [{Linear: $width}]", "`$width` is not known here"),
-        ("layers: [{norm: spectral, Linear: 2}]", "`norm` is not available yet"),
+        ("layers: [{constraint: smoothing, Linear: 2}]", "`constraint` is not available yet"),
         ("layers: [Conv3d]", "the layer type `Conv3d` is not available yet"),
-        ("layers: [Linear: 2]\nnetworks: {}", "`networks` is not available yet"),
+        ("layers: [Linear: 2]\nweights: {}", "`weights` is not available yet"),
         (
             "layers: [Linear: 2]\nexpect: {parameters: 11}",
             "11 parameters are expected, and the network has 10",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from builder import SpecErrors, loads
+from builder.resolve import to_yaml
 
 NET = "input: [1, 8, 8]\nlayers: [Flatten, {Linear: 10}]\n"
 
@@ -50,3 +51,41 @@ def test_what_does_not_fit(text: str, where: tuple[int, int], problem: str) -> N
         loads(text)
     (error,) = caught.value.errors
     assert ((error.line, error.column), error.problem) == (where, problem)
+
+
+ATTACKED = """\
+input: [1, 8, 8]
+layers: [Flatten, {Linear: 10}]
+data: {source: Digits, preprocess: [{Rescale: [0, 10]}]}
+attacks: {weak: {FGSM: {eps: 1/4}}, far: {PGD: {eps: 7, norm: L2, steps: 3}}}
+"""
+
+
+def test_attacks_are_named_and_written_out_with_every_default() -> None:
+    spec = loads(ATTACKED)
+    assert list(spec.attacks) == ["weak", "far"]
+    assert spec.attacks["weak"].eps == 0.25
+    again = loads(to_yaml(spec.resolved()))
+    assert again.attacks == spec.attacks
+    assert spec.resolved()["attacks"]["far"]["PGD"]["norm"] == "L2"  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        (
+            "{Linear: 10}",
+            "{Linear: 9}",
+            "an attack needs one output for each of 10 classes, and the output is N×9",
+        ),
+        (
+            "eps: 7",
+            "eps: 9",
+            "`eps` is 9 in L2, and no two examples N×1×8×8 within [0, 1] are farther than 8",
+        ),
+    ],
+)
+def test_what_attacks_need(old: str, new: str, problem: str) -> None:
+    with pytest.raises(SpecErrors) as caught:
+        loads(ATTACKED.replace(old, new))
+    assert [error.problem.startswith(problem) for error in caught.value.errors] == [True]

@@ -26,6 +26,11 @@ def test_every_layer_is_in_it() -> None:
         assert item["properties"][name]["description"]
 
 
+_PLAYERS = """networks: {generator: {input: [4], layers: [{Linear: 2}]}, discriminator: {input: [2], layers: [
+    {Linear: 1}], expect: {parameters: 3}, init: {Linear.weight: zeros_}}}"""
+_GAME = "adversarial: {objective: Hinge, optimizer: {generator: Adam, discriminator: {Adam: {lr: 1/8}}}"
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -35,6 +40,10 @@ def test_every_layer_is_in_it() -> None:
         "{input: [4], blocks: {Own: {layers: [ReLU]}}, layers: [{repeat: 2, Own: 3}]}",
         "{input: [4], layers: [{Linear: 3}], train: {loss: MSELoss, optimizer: {Adam: {lr: 1/8}}, epochs: 2}}",
         "{input: [4], layers: [Tanh], train: {loss: MSELoss, optimizer: Adam, epochs: 2, early_stopping: 3}}",
+        f"{{{_PLAYERS}}}",
+        f"{{{_PLAYERS}, {_GAME}, noise: 4, conditional: embed, penalty: R1}}, train: {{epochs: 3}}}}",
+        f"{{{_PLAYERS}, {_GAME}, noise: {{distribution: uniform}}, ema: 0.99}}, train: {{epochs: 3, grid: 4}}}}",
+        "{input: [4], layers: [Tanh], attacks: {weak: {FGSM: {eps: 8/255}}, strong: {PGD: 0.1}}}",
     ],
 )
 def test_right(validator: Any, text: str) -> None:
@@ -52,6 +61,12 @@ def test_right(validator: Any, text: str) -> None:
         "{input: [4], layers: [{Linear: 3}], trian: {}}",
         "{input: [4], layers: [{Linear: 3}], train: {loss: MSELos, optimizer: Adam, epochs: 2}}",
         "{input: [4], layers: [Tanh], train: {loss: MSELoss, optimizer: Adam, epochs: 2, early_stopping: x}}",
+        f"{{{_PLAYERS}, input: [4]}}",
+        f"{{{_PLAYERS}, {_GAME}}}, train: {{loss: MSELoss, optimizer: Adam, epochs: 3}}}}",
+        f"{{{_PLAYERS}, {_GAME}, discriminator_steps: 0}}}}",
+        f"{{{_GAME}}}}}",
+        "{input: [4], layers: [Tanh], attacks: {weak: FGSN}}",
+        "{input: [4], layers: [Tanh], attacks: [FGSM]}",
     ],
 )
 def test_wrong(validator: Any, text: str) -> None:

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from builder import loads
 from builder.errors import RunError
-from builder.runtime import build
+from builder.runtime import build, build_networks
 from builder.runtime.module import inputs_of, listing, outputs_of
 
 LENET = """
@@ -208,3 +208,38 @@ def test_frozen_layers_are_not_trained() -> None:
 def test_a_spec_with_holes_cannot_be_built() -> None:
     with pytest.raises(RunError, match=r"has 1 place to fill \(line 2\)"):
         build(loads("input: [4]\nlayers: [{Linear: ???}]\n"))
+
+
+PLAYERS = """
+networks:
+  generator: {input: [4], layers: [{Linear: 6}, ReLU, {Linear: 2}]}
+  discriminator: {input: [2], layers: [{Linear: 3}, ReLU, {Linear: 1}]}
+adversarial: {objective: Hinge, optimizer: {generator: Adam, discriminator: Adam}}
+train: {epochs: 1, seed: 5}
+"""
+
+
+def test_several_networks_are_the_layers_written_by_hand_in_file_order() -> None:
+    spec = loads(PLAYERS)
+    networks = build_networks(spec)
+    torch.manual_seed(5)
+    first = [nn.Linear(4, 6), nn.Linear(6, 2), nn.Linear(2, 3), nn.Linear(3, 1)]
+    theirs = [tensor for layer in first for tensor in layer.parameters()]
+    assert all(torch.equal(*pair) for pair in zip(networks.parameters(), theirs, strict=True))
+    assert listing(networks) == spec.graph.state
+    assert list(spec.graph.state)[:2] == ["generator.linear_1.weight", "generator.linear_1.bias"]
+    assert not torch.equal(next(build_networks(spec, seed=6).parameters()), theirs[0])
+
+
+def test_one_of_several_networks_can_be_built_alone() -> None:
+    network = build(loads(PLAYERS).networks["discriminator"], seed=3)
+    assert network(torch.zeros(7, 2)).shape == (7, 1)
+
+
+def test_one_network_and_several_are_asked_for_by_their_own_names() -> None:
+    with pytest.raises(RunError, match="`build_networks` makes them all"):
+        build(loads(PLAYERS))
+    with pytest.raises(RunError, match="has one network"):
+        build_networks(loads(LENET))
+    with pytest.raises(RunError, match="1 place to fill"):
+        build_networks(loads(PLAYERS.replace("{Linear: 6}", "???")))
