@@ -1,16 +1,20 @@
-"""Text files that hold data: one beside the spec, or one that ships with this package. Without torch."""
+"""Files that a spec names: one beside the spec, or one that ships with this package. Without torch."""
 
 from __future__ import annotations
 
 import csv
+import importlib.util
 import io
 import re
 import stat
 from importlib import resources
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from builder.errors import Cause, did_you_mean
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 MAX_BYTES: Final = 64 << 20
 MAX_COLUMNS: Final = 10_000
@@ -45,29 +49,73 @@ def read_data(folder: Path, path: str | None, shipped: str | None) -> str:
     if shipped is not None:
         return resources.files("specs").joinpath("data", shipped).read_text(encoding="utf-8")
     assert path is not None, "one of the two is written"
-    root = folder.resolve()
+    file = find_file(folder, path)
     try:
-        file = (root / path).resolve()
-        if not file.is_relative_to(root):
-            problem = f"the path `{path}` leaves the folder of the file that names it"
-            raise Cause(problem, "Copy the data there.", field="path")
-        found = file.stat()
-        if not stat.S_ISREG(found.st_mode):
-            raise Cause(f"expected a file at `{path}`, found something else", field="path")
-        if found.st_size > MAX_BYTES:
-            size = f"{found.st_size / 2**20:.0f} MiB"
-            problem = f"the file `{path}` has {size}, and {MAX_BYTES >> 20} are allowed"
-            raise Cause(problem, field="path")
         return file.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        problem = f"there is no file `{path}`"
-        raise Cause(problem, f"It is looked for in {root}.", field="path") from None
     except UnicodeDecodeError as error:
         problem = f"the file `{path}` is no UTF-8 text: its byte {error.start + 1:,} is none of it"
         raise Cause(problem, field="path") from None
+    except OSError as error:
+        raise _unread(path, folder, error, "path") from None
+
+
+def find_file(folder: Path, path: str, field: str = "path", most: int = MAX_BYTES) -> Path:
+    """The plain file ``path``, inside ``folder``, of at most ``most`` bytes.
+
+    Raises ``Cause``, with the field, for a path that leaves the folder, and for a file that is missing, no
+    plain file, or larger.
+    """
+    file = within(folder, path, field)
+    try:
+        found = file.stat()
+    except OSError as error:
+        raise _unread(path, folder, error, field) from None
+    if not stat.S_ISREG(found.st_mode):
+        raise Cause(f"expected a file at `{path}`, found something else", field=field)
+    if found.st_size > most:
+        size = f"{found.st_size / 2**20:.0f} MiB"
+        raise Cause(f"the file `{path}` has {size}, and {most >> 20} are allowed", field=field)
+    return file
+
+
+def within(folder: Path, path: str, field: str = "path") -> Path:
+    """Where ``path`` lies, seen from ``folder``. Raises ``Cause`` if that is not inside it."""
+    root = folder.resolve()
+    try:
+        file = (root / path).resolve()
     except (OSError, ValueError) as error:  # a control character in the path is a ValueError
-        reason = getattr(error, "strerror", None) or error
-        raise Cause(f"the file `{path}` cannot be read: {reason}", field="path") from None
+        raise _unread(path, folder, error, field) from None
+    if not file.is_relative_to(root):
+        problem = f"the path `{path}` leaves the folder of the file that names it"
+        raise Cause(problem, "Copy the data there.", field=field)
+    return file
+
+
+def _unread(path: str, folder: Path, error: OSError | ValueError, field: str) -> Cause:
+    if isinstance(error, FileNotFoundError):
+        return Cause(f"there is no file `{path}`", f"It is looked for in {folder.resolve()}.", field=field)
+    reason = getattr(error, "strerror", None) or error
+    return Cause(f"the file `{path}` cannot be read: {reason}", field=field)
+
+
+def packaged_bytes(package: str, path: str) -> NDArray[Any] | None:
+    """The table of small whole numbers in a gzipped CSV inside an installed package; none if that is missing.
+
+    The package is found, not imported: importing scikit-learn or pandas takes seconds, the table tenths.
+    """
+    import gzip
+
+    import numpy as np
+
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    file = Path(spec.submodule_search_locations[0]) / path
+    if not file.is_file():
+        return None
+    text = gzip.decompress(file.read_bytes()).rstrip(b"\n")
+    rows = text.count(b"\n") + 1
+    return np.fromstring(text.replace(b"\n", b","), dtype=np.uint8, sep=",").reshape(rows, -1)
 
 
 def number(text: str) -> float | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from builder.component import Accepted, Catalogue, Choice, Choices, Component, R
 from builder.errors import Cause, DataError
 from builder.fields import Count, Flag, Natural, Positive, Probability
 from builder.shapes import BYTES_PER_VALUE, DEFAULT_LIMIT_BYTES, Shape, Size, TensorType
-from builder.transform import Affine, Augmentation, Geometry, Transform, transforms
+from builder.transform import Addition, Affine, Augmentation, Geometry, Transform, transforms
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -109,8 +108,7 @@ class Dataset(Component):
 
 
 _LATER: Final = frozenset(
-    """MNIST FashionMNIST CIFAR10 ImageFolder CSV ParallelText AudioFolder ImageCaptions GaussianRing
-    GaussianGrid""".split()
+    "MNIST FashionMNIST CIFAR10 ImageFolder CSV ParallelText AudioFolder ImageCaptions".split()
 )
 
 datasets: Final[Catalogue[Dataset]] = Catalogue("dataset", "builder.datasets", Dataset, _LATER)
@@ -252,9 +250,9 @@ class Data(Component):
         return tuple(step for step in self.preprocess if isinstance(step, Affine))
 
     @property
-    def augmentations(self) -> tuple[Augmentation, ...]:
+    def augmentations(self) -> tuple[Augmentation | Addition, ...]:
         """The steps of ``augment``."""
-        return tuple(step for step in self.augment if isinstance(step, Augmentation))
+        return tuple(step for step in self.augment if isinstance(step, Augmentation | Addition))
 
     @model_validator(mode="after")
     def _each_in_its_place(self) -> Self:
@@ -287,7 +285,7 @@ class Data(Component):
         except Cause as cause:
             inner = f".{type(self.source).__name__}.{cause.field}" if cause.field else ""
             raise Cause(cause.problem, cause.hint, field=f"source{inner}") from None
-        shaped = self._through(source, self.geometry, "preprocess")
+        shaped = self._through(source, self.geometry, "preprocess", folder)
         total = (source.examples + source.test_examples) * shaped.input.size * BYTES_PER_VALUE
         if total > DEFAULT_LIMIT_BYTES:
             raise Cause(
@@ -296,9 +294,9 @@ class Data(Component):
                 "Use a smaller `Resize`, or fewer examples.",
                 field="preprocess" if self.geometry else "source",
             )
-        self._through(shaped, self.augmentations, "augment")
+        self._through(shaped, self.augmentations, "augment", folder)
         self._parts(shaped)
-        return self._through(shaped, self.affine, "preprocess")
+        return self._through(shaped, self.affine, "preprocess", folder)
 
     @property
     def fitted(self) -> Dataset:
@@ -313,16 +311,19 @@ class Data(Component):
             return Split(train=0.85, validation=0.15)
         return Split(train=_TRAIN, validation=0.15, test=0.15)
 
-    def _through(self, info: DataInfo, steps: Sequence[Transform], field: str) -> DataInfo:
+    def _through(self, info: DataInfo, steps: Sequence[Transform], field: str, folder: Path) -> DataInfo:
         listed: tuple[Transform, ...] = self.augment if field == "augment" else self.preprocess
         for step in steps:
             index = next(i for i, one in enumerate(listed) if one is step)
             try:
                 info = replace(info, input=step.rule(info.input))
+                if isinstance(step, Addition):
+                    step.check(info, folder)
                 if isinstance(step, Affine):
                     info = replace(info, range=step.range_after(info.range))
             except Cause as cause:
-                raise Cause(cause.problem, cause.hint, field=f"{field}.{index}") from None
+                inner = f".{type(step).__name__}.{cause.field}" if cause.field else ""
+                raise Cause(cause.problem, cause.hint, field=f"{field}.{index}{inner}") from None
         return info
 
     def _parts(self, info: DataInfo) -> None:
@@ -361,26 +362,6 @@ class Data(Component):
             check_labels({**parts, "test": test[0]} if test else parts, classes)
         except DataError as error:
             raise Cause(error.problem, error.hint, field="split" if self.split else "source") from None
-
-
-def packaged_bytes(package: str, path: str) -> NDArray[Any] | None:
-    """The table of small whole numbers in a gzipped CSV inside an installed package; none if that is missing.
-
-    The package is found, not imported: importing scikit-learn or pandas takes seconds, the table tenths.
-    """
-    import gzip
-
-    import numpy as np
-
-    spec = importlib.util.find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        return None
-    file = Path(spec.submodule_search_locations[0]) / path
-    if not file.is_file():
-        return None
-    text = gzip.decompress(file.read_bytes()).rstrip(b"\n")
-    rows = text.count(b"\n") + 1
-    return np.fromstring(text.replace(b"\n", b","), dtype=np.uint8, sep=",").reshape(rows, -1)
 
 
 def check_labels(parts: dict[str, NDArray[Any]], classes: int) -> None:

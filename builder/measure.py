@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
@@ -38,11 +39,17 @@ class Measure(Component):
     """A figure, or several, of samples. ``figures`` names them; each is ``<name>`` in ``metrics.jsonl``."""
 
     figures: ClassVar[tuple[str, ...]]
-    better: ClassVar[dict[str, Literal["higher", "lower"]]]
+    better: ClassVar[Mapping[str, Literal["higher", "lower"]]]  # of those that have a better side
 
     @abstractmethod
     def check(self, data: Data, info: DataInfo, folder: Path) -> None:
-        """Raises ``Cause`` if it says nothing of such data; without torch."""
+        """Raises ``Cause``, with the field, if it says nothing of such data; without torch.
+
+        ``info`` describes what arrives at the networks, ``folder`` is what the spec's paths are relative to.
+        """
+
+    def prepare(self, data: Data, info: DataInfo, folder: Path) -> None:
+        """Called once before training, where torch is at hand. Raises ``DataError`` for a file of no use."""
 
     @abstractmethod
     def of(self, sampled: Sampled) -> dict[str, float]:

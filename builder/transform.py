@@ -6,6 +6,7 @@ Names, fields, defaults and meaning are those of torchvision.transforms.v2 on fl
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from builder.component import Catalogue, Component
@@ -13,7 +14,11 @@ from builder.errors import Cause
 from builder.shapes import TensorType, expect_fixed
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import Generator, Tensor
+
+    from builder.dataset import DataInfo
 
 Range = tuple[float, float]
 
@@ -46,6 +51,32 @@ class Augmentation(Transform):
     @abstractmethod
     def apply(self, x: Tensor, generator: Generator) -> Tensor:
         """N×C×H×W in [0, 1] to the same; one draw per example from ``generator``, which lives on the CPU."""
+
+
+Adding = Callable[["Tensor", "Tensor", "Generator"], tuple["Tensor", "Tensor"]]
+
+
+class Addition(Transform):
+    """Further examples for each training batch, with their classes; those that are there stay as they are."""
+
+    stage: ClassVar[Literal["geometry", "augment", "affine"]] = "augment"
+
+    def rule(self, arrives: TensorType) -> TensorType:
+        return arrives
+
+    @abstractmethod
+    def check(self, info: DataInfo, folder: Path) -> None:
+        """Raises ``Cause``, with the field, if it has nothing to add to such data; without torch.
+
+        ``info`` describes the data after geometry, ``folder`` is what paths are relative to.
+        """
+
+    @abstractmethod
+    def open(self, folder: Path) -> Adding:
+        """What adds: x (N×…, in the source's range) and y (int64, N) to more of both, drawn from a generator.
+
+        The generator lives on the CPU. Raises ``RunError`` if what the examples come from cannot be used.
+        """
 
 
 class Affine(Transform):

@@ -71,7 +71,9 @@ def read_header(path: Path) -> Header:
         raise WeightsError(f"`{path.name}` is not a regular file.")
     with open(descriptor, "rb") as file:
         start = file.read(8)
-        if path.suffix in (".pt", ".pth", ".bin", ".ckpt", ".pkl") or start.startswith((b"PK", b"\x80\x02")):
+        # A header's length may begin with the same bytes, and goes on with zeros, as no zip or pickle does.
+        pickled = start.startswith((b"PK", b"\x80\x02")) and any(start[3:])
+        if pickled or path.suffix in (".pt", ".pth", ".bin", ".ckpt", ".pkl"):
             raise WeightsError(
                 f"`{path.name}` looks like a file of `torch.save`, which is a program and is never opened.",
                 CONVERT,

@@ -22,6 +22,12 @@ KINDS: Final = {
     "initializers": ("builder.training.initializer", "initializers"),
     "datasets": ("builder.dataset", "datasets"),
     "transforms": ("builder.transform", "transforms"),
+    "objectives": ("builder.objective", "objectives"),
+    "penalties": ("builder.penalty", "penalties"),
+    "measures": ("builder.measure", "measures"),
+    "attacks": ("builder.attack", "attacks"),
+    "disturbances": ("builder.disturbance", "disturbances"),
+    "attributions": ("builder.attribution", "attributions"),
     "checks": ("grader.check", "checks"),
 }
 
@@ -45,26 +51,26 @@ BOUNDS: Final = {
 def layers(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="A type, as in `Conv2d`.")] = None,
     kind: Annotated[
-        str, typer.Option("--kind", metavar="KIND", help=f"One of: {', '.join(KINDS)}.")
-    ] = "layers",
+        str | None, typer.Option("--kind", metavar="KIND", help=f"One of: {', '.join(KINDS)}.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """List the layer types there are, or show the manual page of one.
 
     A page has the mathematics, every field with its default, and examples that are also tests. With `--kind`
-    the same for losses, optimizers and the other things that a spec names. Torch is never loaded.
+    the same for losses, optimizers, a GAN's objectives, attacks and the other things that a spec names. A name
+    that no layer has is looked for among them all. Torch is never loaded.
 
     \b
         gradspec layers
         gradspec layers Conv2d
-        gradspec layers --kind optimizers AdamW
+        gradspec layers --kind optimizers
+        gradspec layers Hinge
     """
-    from importlib import import_module
-
-    if kind not in KINDS:
+    if kind is not None and kind not in KINDS:
         raise typer.BadParameter(f"there is no kind {kind!r}; there are {', '.join(KINDS)}")
-    module, attribute = KINDS[kind]
-    catalogue: Catalogue[Component] = getattr(import_module(module), attribute)
+    kind = kind or _kind_of(name)
+    catalogue = _catalogue(kind)
     if name is not None:
         found = _cell_type(name) if kind == "layers" and name not in catalogue else None
         found = found or catalogue.get(name)
@@ -125,6 +131,21 @@ def page(component: type[Component]) -> list[render.Line]:
         shown += [(), (("title", "  examples"),)]
         shown += [(("", f"  - {component.__name__}" + (f": {text}" if text else "")),) for text in examples]
     return shown
+
+
+def _catalogue(kind: str) -> Catalogue[Component]:
+    from importlib import import_module
+
+    module, attribute = KINDS[kind]
+    found: Catalogue[Component] = getattr(import_module(module), attribute)
+    return found
+
+
+def _kind_of(name: str | None) -> str:
+    """The first kind that has something of this name; layers, where none has."""
+    if name is None:
+        return "layers"
+    return next((kind for kind in KINDS if name in _catalogue(kind)), "layers")
 
 
 def _cell_type(name: str) -> type[Component] | None:

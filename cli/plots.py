@@ -6,18 +6,14 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from builder.errors import RunError
+from builder.pictures import COLOUR, new_figure
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from builder.runtime.gradient_flow import GradientFlow
     from builder.runtime.through_time import ThroughTime
 
-DPI: Final = 150
 LEAST: Final = 1e-30  # what is drawn of a gradient of nothing
 MOST: Final = 1e200  # what is drawn of all that is larger: matplotlib overflows before doubles do
-COLOUR: Final = "#2563eb"
 WRONG: Final = "#dc2626"
 NOTHING: Final = "#9ca3af"  # behind a picture: seen where it is no number
 
@@ -26,7 +22,7 @@ def plot_norms(flow: GradientFlow, path: Path) -> None:
     """‖∂loss/∂state_t‖ over time, on a logarithmic scale; a cross at the top is infinite or NaN."""
     import numpy as np
 
-    figure = _figure(7, 3.6)
+    figure = new_figure(7, 3.6)
     axes = figure.subplots()
     steps, known = np.arange(1, len(flow.norms) + 1), np.isfinite(flow.norms)
     drawn = np.where(known, flow.norms, np.nan).clip(LEAST, MOST)
@@ -55,7 +51,7 @@ def plot_gates(seen: ThroughTime, path: Path, example: int = 0) -> None:
     for state in seen.cell.carried:
         if state in seen.values and (kept := seen.carried_on(state)) is not None:
             pictures[f"kept of ${_tex(state, 't-1')}$"] = kept[example]
-    figure = _figure(8, 1.1 + 1.15 * len(pictures))
+    figure = new_figure(8, 1.1 + 1.15 * len(pictures))
     every = figure.subplots(len(pictures), 1, sharex=True, squeeze=False)[:, 0]
     for axes, (label, picture) in zip(every, pictures.items(), strict=True):
         picture = picture.where(picture.isfinite(), math.nan).clamp(-MOST, MOST)
@@ -79,14 +75,6 @@ def plot_gates(seen: ThroughTime, path: Path, example: int = 0) -> None:
     every[0].set_title(f"{seen.cell.name}: every unit over one sequence", loc="left")
     every[-1].set_xlabel("step t")
     figure.savefig(path)
-
-
-def _figure(wide: float, high: float) -> Figure:
-    try:
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError:
-        raise RunError("plots need matplotlib, and it is not installed", "`pip install matplotlib`") from None
-    return Figure(figsize=(wide, high), dpi=DPI, layout="constrained")
 
 
 def _math(name: str) -> str:

@@ -5,149 +5,20 @@ A ``DataLoader`` copies example by example; data this small is indexed where the
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import ValidationError
 from torch import Tensor
 
-from builder.component import to_plain
 from builder.dataset import PARTS, Data, DataInfo, Examples, Split, Target, check_labels
 from builder.errors import Cause, DataError
-from builder.transform import Augmentation, Geometry, transforms
-
-MAX_CHANNELS: Final = 1 << 16  # more do not fit the header of a weights file
-MAX_STEPS: Final = 64
-_CHUNK: Final = 1024  # examples resized at once: bounds what geometry allocates beside its result
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Preprocessing:
-    """What stands between an example as its source gives it and the network: fitted, frozen, JSON-able.
-
-    ``scale`` and ``shift`` hold one value per channel (or feature), or one for all; ``x·scale + shift`` is
-    what arrives at the network. ``fitted`` says for people what was fitted; ``classes`` are the class names,
-    ``vocabulary`` the tokens by their numbers. With ``forecast`` the targets and the outputs are scaled as
-    the inputs are.
-    """
-
-    geometry: tuple[Geometry, ...] = ()
-    scale: tuple[float, ...] = (1.0,)
-    shift: tuple[float, ...] = (0.0,)
-    fitted: tuple[str, ...] = ()
-    classes: tuple[str, ...] = ()
-    vocabulary: tuple[str, ...] = ()
-    forecast: bool = False
-
-    @classmethod
-    def fit(cls, data: Data, source: DataInfo, x: Tensor | None = None) -> Preprocessing:
-        """Fits ``data.preprocess``; ``x`` is the training part after geometry (N×…), in the source's range.
-
-        Raises ``DataError`` if a step needs the training part and ``x`` is none.
-        """
-        scale, shift = torch.ones(1, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
-        span = source.range
-        for step in data.affine:
-            if step.fits and x is None:
-                raise DataError(
-                    f"`{type(step).__name__}` was fitted on training data, and nothing says what it found",
-                    "It travels in the weights file's metadata: use the weights that the run wrote.",
-                )
-            arrives = None if x is None else _affine(x.double(), scale, shift)
-            more, add = step.fit(arrives, span)
-            scale, shift = scale * more, shift * more + add
-            span = step.range_after(span)
-        return cls(
-            data.geometry,
-            tuple(scale.tolist()),
-            tuple(shift.expand(scale.shape).tolist()),
-            tuple(type(step).__name__ for step in data.affine),
-            source.target.names,
-            source.vocabulary,
-            source.target.forecast,
-        )
-
-    @property
-    def is_identity(self) -> bool:
-        """Whether the affine step changes nothing."""
-        return set(self.scale) == {1.0} and set(self.shift) == {0.0}
-
-    def apply_geometry(self, x: Tensor) -> Tensor:
-        """N×C×H×W as the source gives it, after the steps that run once."""
-        if not self.geometry:
-            return x
-        return torch.cat([self._geometry(part) for part in torch.split(x, _CHUNK)])
-
-    def _geometry(self, x: Tensor) -> Tensor:
-        for step in self.geometry:
-            x = step.apply(x)
-        return x
-
-    def apply_affine(self, x: Tensor) -> Tensor:
-        """What arrives at the network, for examples after geometry; differentiable, on ``x``'s device."""
-        if self.is_identity:
-            return x
-        scale = torch.tensor(self.scale, dtype=x.dtype, device=x.device)
-        shift = torch.tensor(self.shift, dtype=x.dtype, device=x.device)
-        return _affine(x, scale, shift)
-
-    def targets(self, y: Tensor) -> Tensor:
-        """Targets as the loss sees them: a forecast's as the inputs."""
-        return y * self.scale[0] + self.shift[0] if self.forecast and not self.is_identity else y
-
-    def in_units(self, y: Tensor) -> Tensor:
-        """Outputs or targets in the source's own units: undoes ``targets``."""
-        return (y - self.shift[0]) / self.scale[0] if self.forecast and not self.is_identity else y
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Examples as their source gives them to what arrives at the network."""
-        return self.apply_affine(self.apply_geometry(x))
-
-    def to_json(self) -> str:
-        """All of it as one line of JSON, for the metadata of weights and ONNX files."""
-        return json.dumps(
-            {
-                "geometry": [to_plain(step) for step in self.geometry],
-                "scale": self.scale,
-                "shift": self.shift,
-                "fitted": self.fitted,
-                "classes": self.classes,
-                "vocabulary": self.vocabulary,
-                "forecast": self.forecast,
-            },
-            ensure_ascii=True,
-        )
-
-    @classmethod
-    def from_json(cls, text: str) -> Preprocessing:
-        """What ``to_json`` wrote. Raises ``DataError`` for anything else: the text may come from anyone."""
-        try:
-            found = json.loads(text)
-            geometry = tuple(_geometry_step(step) for step in found["geometry"][:MAX_STEPS])
-            scale, shift = (_reals(found[key]) for key in ("scale", "shift"))
-            fitted, classes = (_texts(found[key]) for key in ("fitted", "classes"))
-            vocabulary, forecast = _texts(found.get("vocabulary", [])), found.get("forecast", False) is True
-        except (
-            ValueError,
-            TypeError,
-            KeyError,
-            AttributeError,
-            OverflowError,  # a whole number beyond all floats
-            RecursionError,
-            ValidationError,
-            Cause,
-        ):
-            raise DataError("the preprocessing in the metadata is not what `train` writes") from None
-        if len(scale) != len(shift):
-            raise DataError("the preprocessing in the metadata has not as many scales as shifts")
-        return cls(geometry, scale, shift, fitted, classes, vocabulary, forecast)
+from builder.runtime.preprocessing import Preprocessing
+from builder.transform import Adding, Addition, Augmentation, Geometry, Range
 
 
 class Batch(NamedTuple):
@@ -219,7 +90,8 @@ class Splits:
     batch_size: int
     shuffle: bool
     seed: int
-    augmentations: tuple[Augmentation, ...] = ()
+    augmentations: tuple[Augmentation | Adding, ...] = ()
+    bounds: Range | None = None  # the source's declared range
     _raw: Tensor | None = None  # the training part before the affine step, where it is augmented
 
     @property
@@ -233,18 +105,23 @@ class Splits:
         Order and draws follow from the seed and the epoch alone, and are the same on every device; a run that
         is resumed needs no more.
         """
-        generator = torch.Generator().manual_seed(_mix(self.seed, epoch))
+        generator = torch.Generator().manual_seed(mixed(self.seed, epoch))
         count = len(self.train)
         order = torch.randperm(count, generator=generator) if self.shuffle else torch.arange(count)
-        x = self.train.x if self._raw is None else self._raw
-        for cut in torch.split(order.to(x.device), self._cuts()):
-            batch = self.train.take(cut, x)
-            if self._raw is not None:
-                augmented = batch.x
-                for step in self.augmentations:
-                    augmented = step.apply(augmented, generator)
-                batch = batch._replace(x=self.preprocessing.apply_affine(augmented))
-            yield batch
+        every = self.train.x if self._raw is None else self._raw
+        for cut in torch.split(order.to(every.device), self._cuts()):
+            batch = self.train.take(cut, every)
+            yield batch if self._raw is None else self._augmented(batch, generator)
+
+    def _augmented(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """A batch before the affine step, as it arrives at the network."""
+        x, y = batch.x, batch.y
+        for step in self.augmentations:
+            if isinstance(step, Augmentation):
+                x = step.apply(x, generator)
+            else:
+                x, y = step(x, y, generator)
+        return batch._replace(x=self.preprocessing.apply_affine(x), y=y)
 
     def _cuts(self) -> list[int]:
         """Their sizes. A last batch of one joins the one before: BatchNorm cannot normalise one value."""
@@ -274,7 +151,8 @@ def load_splits(data: Data, folder: Path, *, seed: int = 0, device: torch.device
         data.batch_size,
         data.shuffle,
         seed,
-        data.augmentations,
+        tuple(step.open(folder) if isinstance(step, Addition) else step for step in data.augmentations),
+        source.range,
         raw["train"].x.to(device) if data.augmentations else None,
     )
 
@@ -361,35 +239,6 @@ def _tensors(geometry: tuple[Geometry, ...], part: Examples) -> Batch:
     return Batch(Preprocessing(geometry).apply_geometry(x), y, lengths)
 
 
-def _affine(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """Each channel of N×C×H×W, or feature of N×T×F or N×F, by its own values."""
-    shape = (-1,) if x.dim() == 3 else (-1, *[1] * (x.dim() - 2))
-    return x * scale.view(shape) + shift.view(shape)
-
-
-def _mix(seed: int, epoch: int) -> int:
+def mixed(seed: int, epoch: int) -> int:
     """One seed of two: distinct for all that a course will meet, and below torch's limit."""
     return (seed * 0x9E3779B97F4A7C15 + epoch) % (1 << 63)
-
-
-def _geometry_step(step: dict[str, dict[str, Any]]) -> Geometry:
-    ((name, fields),) = step.items()
-    made = transforms.get(name).model_validate(fields)
-    if not isinstance(made, Geometry):
-        raise TypeError(name)
-    return made
-
-
-def _reals(values: list[Any]) -> tuple[float, ...]:
-    if not isinstance(values, list) or not 1 <= len(values) <= MAX_CHANNELS:
-        raise ValueError(values)
-    numbers = tuple(float(value) for value in values)
-    if not all(math.isfinite(number) for number in numbers):
-        raise ValueError(values)
-    return numbers
-
-
-def _texts(values: list[Any]) -> tuple[str, ...]:
-    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise ValueError(values)
-    return tuple(values)

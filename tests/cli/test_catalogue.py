@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
 
+import cli.main
 from cli.catalogue import KINDS, words
 
 WHOLE = {"type": "integer", "minimum": 1}
@@ -38,3 +40,28 @@ def test_kinds_are_catalogues() -> None:
 
     for module, attribute in KINDS.values():
         assert list(getattr(import_module(module), attribute))
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["Hinge"], "Hinge"),
+        (["GradientPenalty"], "weight"),
+        (["modes"], "within"),
+        (["--kind", "measures"], "precision_recall"),
+        (["--kind", "attacks", "PGD"], "random_start"),
+        (["FromGenerator"], "share"),
+    ],
+)
+def test_pages_of_what_is_no_layer(
+    words: list[str], told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["gradspec", "layers", *words])
+    assert cli.main.main() == 0
+    assert told in capsys.readouterr().out
+
+
+def test_a_name_that_nothing_has(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["gradspec", "layers", "Hindge"])
+    assert cli.main.main() != 0
+    assert "there is no layer type `Hindge`" in capsys.readouterr().err
