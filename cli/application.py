@@ -15,7 +15,7 @@ from builder.errors import GradspecError
 from cli import render
 from cli.exits import RIGHT, WRONG_USAGE
 
-# Each command and the module that holds the function of its name, in the order of the help.
+# Each command and the module that holds the function of its name (- is _ there), in the order of the help.
 COMMANDS: Final = {
     "validate": "cli.reading",
     "shapes": "cli.reading",
@@ -24,9 +24,11 @@ COMMANDS: Final = {
     "train": "cli.running",
     "evaluate": "cli.using",
     "predict": "cli.using",
+    "explain-prediction": "cli.attributing",
     "export": "cli.using",
     "sample": "cli.sampling",
     "gradients": "cli.tracing",
+    "attack": "cli.attacking",
     "grade": "cli.grading",
     "check": "cli.grading",
     "layers": "cli.catalogue",
@@ -74,7 +76,7 @@ def application(named: str | None = None) -> typer.Typer:
     )
     app.callback()(_options)
     for name in [named] if named in COMMANDS else COMMANDS:
-        app.command(name)(getattr(import_module(COMMANDS[name]), name))
+        app.command(name)(getattr(import_module(COMMANDS[name]), name.replace("-", "_")))
     return app
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from cli import render
+from cli.examples import image_channels, read_examples
 from cli.options import AsJson, RunFolder, answers
 from cli.running import proof_line, wrote
 
@@ -45,7 +46,9 @@ def predict(
     run: RunFolder,
     examples: Annotated[
         Path,
-        typer.Argument(metavar="EXAMPLES", exists=True, dir_okay=False, help="An .npy, or an .npz with `x`."),
+        typer.Argument(
+            metavar="EXAMPLES", exists=True, dir_okay=False, help="An .npy, an .npz with `x`, or a .png."
+        ),
     ],
     out: Annotated[
         Path | None,
@@ -57,7 +60,7 @@ def predict(
 
     Examples are as the run's source gives them: N×C×H×W, bytes or reals in [0, 1] for images. What
     `preprocess` does is applied. Sequences are N×T×features, or N×T tokens; where they are padded, the .npz
-    holds their `lengths` too. Where the run knows classes, the likeliest is named.
+    holds their `lengths` too. A .png is one image. Where the run knows classes, the likeliest is named.
 
     \b
         gradspec predict run digits.npz
@@ -68,7 +71,7 @@ def predict(
         from builder.runtime import predict as run_network
 
         loaded = load_run(run)
-        found = run_network(loaded, *_read_examples(examples))
+        found = run_network(loaded, *read_examples(examples, image_channels(loaded.spec)))
     outputs: dict[str, NDArray[Any]] = found if isinstance(found, dict) else {"output": found}
     if out is not None:
         import numpy as np
@@ -109,25 +112,6 @@ def figure_lines(figures: dict[str, float]) -> list[render.Line]:
     """Figures under their names."""
     wide = max(map(len, figures), default=0)
     return [(("", f"{name:<{wide}}  "), ("place", f"{value:.4f}")) for name, value in figures.items()]
-
-
-def _read_examples(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    """The array of a .npy file, or `x` and `lengths` of an .npz, bytes as reals in [0, 1].
-
-    Raises ``DataError``.
-    """
-    import numpy as np
-
-    from builder.errors import DataError
-
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        array = loaded if isinstance(loaded, np.ndarray) else loaded["x"]
-        lengths = None if isinstance(loaded, np.ndarray) or "lengths" not in loaded else loaded["lengths"]
-    except (ValueError, KeyError, OSError, EOFError) as error:
-        hint = "Save one with numpy: `np.savez('examples.npz', x=images)`."
-        raise DataError(f"`{path}` holds no examples that can be read: {error}", hint) from None
-    return array / np.float32(255) if array.dtype == np.uint8 else array, lengths
 
 
 def _prediction_lines(name: str, array: NDArray[Any], classes: tuple[str, ...]) -> list[render.Line]:

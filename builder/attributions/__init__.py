@@ -1,0 +1,1 @@
+"""Attributions, one file each."""
