@@ -6,6 +6,7 @@ What needs torch (building, training, exporting) is in ``builder.runtime``.
 from builder.errors import GradspecError, RunError, SpecError, SpecErrors
 from builder.graph import Graph, GraphLayer
 from builder.load import infer, load, loads
+from builder.objective import objective
 from builder.spec import ModelSpec
 
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "infer",
     "load",
     "loads",
+    "objective",
 ]

@@ -12,9 +12,10 @@ import typer
 
 from cli import progress, render
 from cli.options import LARGEST_SEED, Out, Sets, Spec
-from cli.reading import shapes_lines
+from cli.reading import spec_lines
 
 if TYPE_CHECKING:
+    from builder import ModelSpec
     from builder.runtime import Proof, Run
 
 
@@ -33,7 +34,8 @@ def build(
 
     The folder gets `spec.yaml` (every default filled in), `weights.safetensors` (what
     `torch.manual_seed(seed)` and the layers written by hand would give), `model.onnx` (proved equal) and
-    `summary.txt`.
+    `summary.txt`. Of `networks` it gets the weights of all; `model.onnx` is the generator, and without
+    `adversarial` each network is a file of its own name.
 
     \b
         gradspec build model.yaml --out built
@@ -45,13 +47,42 @@ def build(
     from builder.runtime.run import ONNX, WEIGHTS, open_folder, save_weights
 
     read = load(spec, sets or ())
+    if read.networks:
+        render.show([*_build_networks(read, out, seed), wrote(out)])
+        return
     network = build_network(read, seed)
     open_folder(out, read, resume=False)
     save_weights(network, out / WEIGHTS)
     proof = export(network, out / ONNX)
-    summary = "".join("".join(text for _, text in line) + "\n" for line in shapes_lines(read.graph))
-    (out / "summary.txt").write_text(summary, encoding="utf-8")
+    _write_summary(read, out)
     render.show([proof_line(proof), wrote(out)])
+
+
+def _build_networks(spec: ModelSpec, out: Path, seed: int | None) -> list[render.Line]:
+    """Builds several networks into one folder: one file of weights, and what is used of them as ONNX.
+
+    Of two that play against each other that is the generator, `model.onnx`; else each, under its name.
+    """
+    from builder.runtime import build_networks, export
+    from builder.runtime.files import write_tensors
+    from builder.runtime.run import ONNX, WEIGHTS, metadata_of, open_folder
+
+    networks = build_networks(spec, seed)
+    open_folder(out, spec, resume=False)
+    write_tensors(out / WEIGHTS, networks.state_dict(), metadata_of(None))
+    files = {name: f"{name}.onnx" for name in spec.networks}
+    if spec.adversarial is not None:
+        files = {spec.adversarial.generator: ONNX}
+    shown: list[render.Line] = []
+    for name, file in files.items():
+        shown.append((("dim", f"{name}: "), *proof_line(export(networks[name], out / file))))  # type: ignore[arg-type]
+    _write_summary(spec, out)
+    return shown
+
+
+def _write_summary(spec: ModelSpec, out: Path) -> None:
+    summary = "".join("".join(text for _, text in line) + "\n" for line in spec_lines(spec))
+    (out / "summary.txt").write_text(summary, encoding="utf-8")
 
 
 def train(
@@ -64,9 +95,9 @@ def train(
 ) -> None:
     """Train a network on its data, and write a run folder.
 
-    The folder gets the resolved spec, the weights, the ONNX file (proved equal), the metrics of every epoch
-    and a checkpoint. Ctrl-C leaves a run that `--resume` goes on with; a finished one goes on if
-    `train.epochs` is raised.
+    The folder gets the resolved spec, the weights, the ONNX file (proved equal), the metrics of every epoch,
+    their curves and a checkpoint; of a GAN also a picture of samples for each epoch and a film of them. Ctrl-C
+    leaves a run that `--resume` goes on with; a finished one goes on if `train.epochs` is raised.
 
     \b
         gradspec train model.yaml --out run
@@ -85,7 +116,7 @@ def train(
         words += [word for text in sets or () for word in ("--set", text)]
         render.show([(("advice", f"Stopped. Go on with: {shlex.join(words)}"),)], sys.stderr)
         raise
-    render.show([*ending(run), wrote(out)])
+    render.show([*ending(run), *_pictures(run), wrote(out)])
 
 
 def ending(run: Run) -> list[render.Line]:
@@ -99,12 +130,23 @@ def ending(run: Run) -> list[render.Line]:
     ):
         found = {name: value for name, value in run.summary.items() if name.startswith(prefix)}
         text = "  ".join(
-            f"{name.removeprefix(prefix)} {value:.4f}"
+            f"{name.removeprefix(prefix)} {progress.figure(value)}"
             for name, value in found.items()
             if value is not None and (prefix == "test_naive_" or not name.startswith("test_naive_"))
         )
         shown += [(("place", where), ("", text))] if text else []
     return [*shown, proof_line(Proof(**run.summary["onnx"]))]
+
+
+def _pictures(run: Run) -> list[render.Line]:
+    """Draws the curves of a run, and says which pictures there are."""
+    from builder.pictures import write_curves
+    from builder.runtime.run import ANIMATION, CURVES, SAMPLES
+
+    write_curves(run.folder / CURVES, run.metrics)
+    there = {"samples after each epoch: ": SAMPLES, "the same as a film: ": ANIMATION, "curves: ": CURVES}
+    found = {what: run.folder / name for what, name in there.items()}
+    return [(("dim", what), ("place", str(path))) for what, path in found.items() if path.exists()]
 
 
 def proof_line(proof: Proof) -> render.Line:

@@ -12,10 +12,11 @@ import torch
 
 from builder import Graph, infer, load, loads
 from builder.resolve import to_yaml, written
-from builder.runtime import build, evaluate, export, train
+from builder.runtime import Network, build, build_networks, evaluate, export, train
 from builder.schema import schema
 from builder.shapes import TensorType
 from builder.source import read_file
+from builder.spec import ModelSpec
 
 MODELS = sorted(Path(str(files("specs") / "models")).glob("*.yaml"))
 
@@ -31,6 +32,15 @@ def examples(kind: TensorType, count: int) -> torch.Tensor:
 
 def outputs(found: Any) -> list[torch.Tensor]:
     return list(found.values()) if isinstance(found, dict) else [found]
+
+
+def built(spec: ModelSpec) -> list[tuple[Network, Graph]]:
+    """The spec's network, or each of its networks, with what was inferred of it."""
+    if not spec.networks:
+        return [(build(spec, seed=0), infer(spec))]
+    made = build_networks(spec, seed=0)
+    found = [(made[name], network.graph) for name, network in spec.networks.items()]
+    return [(network, graph) for network, graph in found if isinstance(network, Network)]
 
 
 @pytest.fixture(scope="module", params=MODELS, ids=lambda path: path.stem)
@@ -62,38 +72,35 @@ def test_it_resolves_to_itself(path: Path) -> None:
 
 
 def test_it_builds_to_what_was_inferred(path: Path) -> None:
-    spec = load(path)
-    graph: Graph = infer(spec)
-    network = build(spec, seed=0)
-    assert {key: tuple(value.shape) for key, value in network.state_dict().items()} == graph.state
-    assert sum(p.numel() for p in network.parameters()) == graph.parameters
-    given = [examples(kind, 2) for kind in graph.inputs.values()]
-    found = outputs(network.eval()(*given))
-    assert [tuple(o.shape[1:]) for o in found] == [k.sized(STEPS) for k in graph.output_types.values()]
+    for network, graph in built(load(path)):
+        assert {key: tuple(value.shape) for key, value in network.state_dict().items()} == graph.state
+        assert sum(p.numel() for p in network.parameters()) == graph.parameters
+        given = [examples(kind, 2) for kind in graph.inputs.values()]
+        found = outputs(network.eval()(*given))
+        assert [tuple(o.shape[1:]) for o in found] == [k.sized(STEPS) for k in graph.output_types.values()]
 
 
 def test_a_training_step_moves_every_parameter_that_is_not_frozen(path: Path) -> None:
-    spec = load(path)
-    network = build(spec, seed=0).train()
-    before = {name: value.detach().clone() for name, value in network.named_parameters()}
-    optimizer = torch.optim.SGD(network.parameters(), lr=1.0)
-    found = outputs(network(*[examples(kind, 8) for kind in infer(spec).inputs.values()]))
-    weight = torch.linspace(0.5, 1.5, 8)
-    sum((o.flatten(1).square().sum(1) * weight).sum() for o in found).backward()
-    optimizer.step()
-    frozen = [name for name, value in network.named_parameters() if not value.requires_grad]
-    still = [name for name, value in network.named_parameters() if torch.equal(before[name], value)]
-    assert still == frozen
+    for network, graph in built(load(path)):
+        network.train()
+        before = {name: value.detach().clone() for name, value in network.named_parameters()}
+        optimizer = torch.optim.SGD(network.parameters(), lr=1.0)
+        found = outputs(network(*[examples(kind, 8) for kind in graph.inputs.values()]))
+        weight = torch.linspace(0.5, 1.5, 8)
+        sum((o.flatten(1).square().sum(1) * weight).sum() for o in found).backward()
+        optimizer.step()
+        frozen = [name for name, value in network.named_parameters() if not value.requires_grad]
+        still = [name for name, value in network.named_parameters() if torch.equal(before[name], value)]
+        assert still == frozen
 
 
 def test_its_export_equals_the_module(path: Path, tmp_path: Path) -> None:
-    spec = load(path)
-    network = build(spec, seed=0)
-    proof = export(network, tmp_path / "model.onnx")
-    assert proof.largest <= proof.allowed <= 1e-2
-    free = any(kind.free for kind in spec.inputs.values())
-    assert len(proof.batches) == (3 if free else 2) and len(proof.steps) == (3 if free else 0)
-    assert (tmp_path / "model.onnx").is_file()
+    for network, graph in built(load(path)):
+        proof = export(network, tmp_path / "model.onnx")
+        assert proof.largest <= proof.allowed <= 1e-2
+        free = any(kind.free for kind in graph.inputs.values())
+        assert len(proof.batches) == (3 if free else 2) and len(proof.steps) == (3 if free else 0)
+        assert (tmp_path / "model.onnx").is_file()
 
 
 @pytest.mark.slow

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from builder.dataset import PARTS
 from builder.errors import DataError, RunError
 from builder.runtime.data import load_part
+from builder.runtime.judging import Judge
 from builder.runtime.measure import measure, naive, outputs
 from builder.runtime.module import inputs_of, lengths_of
 from builder.runtime.run import Run
+from builder.training.game import Game
 
 Array = NDArray[Any]
 
@@ -21,18 +23,26 @@ Array = NDArray[Any]
 def evaluate(run: Run, split: str = "test") -> dict[str, float]:
     """Loss and metrics of a run's weights on ``train``, ``validation`` or ``test``, in float32.
 
-    Keys are ``<split>_loss`` and ``<split>_<metric>``; the training part is taken without augmentation. Runs
+    Keys are ``<split>_loss`` and ``<split>_<metric>``; the training part is taken without augmentation. Of a
+    GAN they are ``<split>_<figure>`` of every measure in ``train.metrics``, samples held against that part. Runs
     where ``run.module`` is. Raises ``RunError`` if the data is not there, or has no such part.
     """
     if split not in PARTS:
         raise RunError(f"there is no part `{split}`", f"Choose one of {', '.join(PARTS)}.")
-    if run.spec.data is None or run.spec.train is None:
+    section = run.spec.game or run.spec.train
+    if run.spec.data is None or section is None:
         raise RunError(
             f"The data of the run `{run.folder}` cannot be found, so there is nothing to evaluate on.",
             "Put it back where `spec.yaml` looks for it, or use `predict`.",
         )
     part = load_part(run.spec.data, run.spec.folder, split, run.preprocessing)
-    section, fitted = run.spec.train, run.preprocessing
+    fitted = run.preprocessing
+    if isinstance(section, Game):
+        trained = load_part(run.spec.data, run.spec.folder, "train", fitted)
+        judge, rules = Judge(run.spec, trained, fitted, run.bounds), run.spec.adversarial
+        assert rules is not None, "a game has its rules"
+        found = judge.of(run.module, run.players[rules.discriminator], part)
+        return {f"{split}_{name}": value for name, value in found.items()}
     figures = measure(run.module, part, section, split, preprocessing=fitted)
     return figures | naive(part, section, split, fitted)
 
@@ -45,6 +55,11 @@ def predict(run: Run, x: Array, lengths: Array | None = None) -> Array | dict[st
     name where the spec has several outputs. Raises ``DataError`` if the examples do
     not have the shape that the network's input needs.
     """
+    if run.players:
+        raise RunError(
+            f"The run `{run.folder}` is a GAN's: its generator takes noise, and no examples.",
+            "`sample` asks it for samples.",
+        )
     types = inputs_of(run.module)
     if len(types) != 1:
         raise RunError(f"The network has {len(types)} inputs, and `predict` takes one array.")

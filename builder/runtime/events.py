@@ -8,6 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from builder.runtime.played import Played
 from builder.runtime.proof import Proof
 from builder.runtime.run import Figures
 
@@ -38,6 +39,35 @@ class BatchDone:
     def loss(self) -> float:
         """The mean training loss of this epoch so far; to be asked while the event is handled."""
         return float(self.total) / self.weight
+
+
+@dataclass(frozen=True, slots=True)
+class RoundsDone:
+    """In a game, the discriminator took a step on a batch, and the generator too where it was its turn.
+
+    Nothing is read from the device unless ``figures`` are asked for, which waits for it: ask a few times a
+    second.
+    """
+
+    epoch: int
+    batch: int
+    batches: int
+    played: Played
+
+    def figures(self) -> dict[str, float | None]:
+        """Means of this epoch so far: both losses, and the scores of real and made examples.
+
+        As ``Played.figures``; to be asked while the event is handled.
+        """
+        return self.played.figures()
+
+
+@dataclass(frozen=True, slots=True)
+class SamplesDrawn:
+    """Samples of the generator after epoch ``epoch`` are drawn in the picture ``path``."""
+
+    epoch: int
+    path: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,5 +105,14 @@ class Exported:
     proof: Proof
 
 
-Event = EpochStarted | BatchDone | EpochDone | CheckpointSaved | StoppedEarly | Exported
+Event = (
+    EpochStarted
+    | BatchDone
+    | RoundsDone
+    | SamplesDrawn
+    | EpochDone
+    | CheckpointSaved
+    | StoppedEarly
+    | Exported
+)
 Watch = Callable[[Event], None]

@@ -6,21 +6,23 @@ import json
 import os
 import platform
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 import yaml
+from torch import nn
 
 from builder.errors import RunError, SpecErrors, WeightsError
 from builder.load import loads
 from builder.resolve import to_yaml
-from builder.runtime.data import Preprocessing
 from builder.runtime.files import load_weights, write_atomically, write_json, write_tensors
-from builder.runtime.module import Network, build
+from builder.runtime.module import Network, build, build_networks
+from builder.runtime.preprocessing import Preprocessing
 from builder.spec import ModelSpec
+from builder.transform import Range
 
 SPEC: Final = "spec.yaml"
 WEIGHTS: Final = "weights.safetensors"
@@ -29,6 +31,10 @@ METRICS: Final = "metrics.jsonl"
 SUMMARY: Final = "summary.json"
 CHECKPOINT: Final = "checkpoint"
 ENVIRONMENT: Final = "environment.json"
+SAMPLES: Final = "samples"  # a GAN's pictures, one for each epoch
+ANIMATION: Final = "samples.gif"
+CURVES: Final = "curves.png"
+RANGE: Final = "range"  # the key in the metadata of a GAN's weights
 
 Figures = dict[str, float | None]  # an epoch's line of metrics.jsonl
 
@@ -39,6 +45,9 @@ class Run:
 
     ``module`` is in ``eval`` mode, with the run's weights. ``metrics`` has one dict per epoch, as in
     ``metrics.jsonl``; ``summary`` says how it ended, and how good the weights are on the test part.
+
+    Of a GAN ``module`` is the generator, averaged if the spec has an ``ema``; ``players`` are all its networks
+    by name, that generator among them, and ``bounds`` the declared range of its data's source, if it has one.
     """
 
     folder: Path
@@ -47,6 +56,8 @@ class Run:
     preprocessing: Preprocessing
     metrics: tuple[Figures, ...]
     summary: dict[str, Any]
+    players: dict[str, Network] = field(default_factory=dict)
+    bounds: Range | None = None
 
     @property
     def weights(self) -> Path:
@@ -70,9 +81,15 @@ def load_run(folder: Path | str) -> Run:
     spec = _read_spec(folder)
     if not (folder / WEIGHTS).exists():
         raise RunError(f"`{folder}` has no `{WEIGHTS}`: the run is not finished.", "Go on with `--resume`.")
-    module = build(spec)
-    metadata = load_weights(module, folder / WEIGHTS, spec.graph.state)
-    module.eval()
+    several = spec.adversarial is not None
+    built: nn.Module = build_networks(spec) if several else build(spec)
+    metadata = load_weights(built, folder / WEIGHTS, spec.graph.state)
+    built.eval()
+    players = (
+        {name: one for name, one in built.named_children() if isinstance(one, Network)} if several else {}
+    )
+    module = players[spec.adversarial.generator] if spec.adversarial is not None else built
+    assert isinstance(module, Network)
     if "preprocessing" not in metadata:
         raise WeightsError(
             f"`{WEIGHTS}` does not say in its metadata what its preprocessing found.",
@@ -85,12 +102,31 @@ def load_run(folder: Path | str) -> Run:
         summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RunError(f"`{folder}` is no finished run: {error}.", "Go on with `--resume`.") from None
-    return Run(folder, spec, module, preprocessing, metrics, summary)
+    return Run(folder, spec, module, preprocessing, metrics, summary, players, _bounds(metadata))
 
 
-def save_weights(network: Network, path: Path, preprocessing: Preprocessing | None = None) -> None:
-    """Writes exactly the keys of ``state_dict()``; the metadata says what preprocessing found."""
-    write_tensors(path, network.state_dict(), metadata_of(preprocessing))
+def save_weights(
+    network: nn.Module, path: Path, preprocessing: Preprocessing | None = None, bounds: Range | None = None
+) -> None:
+    """Writes exactly the keys of ``state_dict()``; the metadata says what preprocessing found.
+
+    ``bounds`` is the range of the data's source, which samples of a GAN are held in.
+    """
+    said = {} if bounds is None else {RANGE: json.dumps(bounds)}
+    write_tensors(path, network.state_dict(), metadata_of(preprocessing) | said)
+
+
+def _bounds(metadata: dict[str, str]) -> Range | None:
+    """The range in a weights file's metadata. Raises ``WeightsError`` for anything else there."""
+    if RANGE not in metadata:
+        return None
+    try:
+        low, high = (float(bound) for bound in json.loads(metadata[RANGE]))
+        if not low < high:
+            raise ValueError(low, high)
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        raise WeightsError("the range in the metadata is not what `train` writes") from None
+    return low, high
 
 
 def metadata_of(preprocessing: Preprocessing | None) -> dict[str, str]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sized
-from contextlib import contextmanager
+from collections.abc import Sized
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from torch import nn
 from builder.errors import RunError, TrainingError
 from builder.runtime.checkpoint import load_checkpoint, save_checkpoint, unreadable
 from builder.runtime.data import load_splits
+from builder.runtime.device import chosen_device, threads
 from builder.runtime.events import CheckpointSaved, EpochDone, Exported, StoppedEarly, Watch
 from builder.runtime.export import export
 from builder.runtime.files import write_json
@@ -38,7 +38,7 @@ from builder.training.section import Train
 
 
 def train(spec: ModelSpec, out: Path | str, *, resume: bool = False, watch: Watch | None = None) -> Run:
-    """Trains the spec's network and writes the run into ``out``.
+    """Trains the spec's network, or lets its two players play, and writes the run into ``out``.
 
     ``out`` is absent or empty; with ``resume`` it holds a run of the same spec, which goes on after its last
     whole epoch to the same bits that it would have reached undisturbed. ``train.epochs`` may then be larger,
@@ -51,9 +51,13 @@ def train(spec: ModelSpec, out: Path | str, *, resume: bool = False, watch: Watc
     at the end, after the weights are saved.
     """
     out = Path(out)
+    if spec.networks:
+        from builder.runtime.train_gan import train_gan  # ordinary training does not pay for it
+
+        return train_gan(spec, out, resume=resume, watch=watch)
     section, device = _trainable(spec)
     open_folder(out, spec, resume)
-    with _threads(section.threads):
+    with threads(section.threads):
         write_environment(out, spec, device)
         loop = _loop(spec, section, device)
         if resume:
@@ -81,12 +85,7 @@ def _trainable(spec: ModelSpec) -> tuple[Train, torch.device]:
             "and the data gives one input and one target.",
             "Build it with `builder.runtime.build` and train it with a loop of your own.",
         )
-    wanted = spec.train.device
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise RunError("`device: cuda` is asked for, and torch finds none here.", "Write `device: auto`.")
-    if wanted == "auto":
-        wanted = "cuda" if torch.cuda.is_available() else "cpu"
-    return spec.train, torch.device(wanted)
+    return spec.train, chosen_device(spec.train.device)
 
 
 def _counted(things: Sized, name: str) -> str:
@@ -172,6 +171,8 @@ def _finish(loop: Loop, spec: ModelSpec, out: Path, watch: Watch | None) -> Run:
         part, fitted = loop.splits.test, loop.splits.preprocessing
         summary |= numbers(measure(loop.network, part, loop.train, "test", preprocessing=fitted))
         summary |= numbers(naive(part, loop.train, "test", fitted))
+        if loop.robust_accuracy is not None:
+            summary["test_robust_accuracy"] = loop.robust_accuracy(part, 0)
     write_json(out / SUMMARY, summary)
     proof = export(run, run.onnx)
     summary["onnx"] = asdict(proof)
@@ -179,15 +180,3 @@ def _finish(loop: Loop, spec: ModelSpec, out: Path, watch: Watch | None) -> Run:
     if watch is not None:
         watch(Exported(run.onnx, proof))
     return run
-
-
-@contextmanager
-def _threads(count: int | None) -> Iterator[None]:
-    """Runs with so many threads, and goes back to the caller's."""
-    before = torch.get_num_threads()
-    if count is not None:
-        torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -16,7 +16,7 @@ from safetensors import safe_open
 from builder import load
 from builder.errors import DataError, RunError, WeightsError
 from builder.runtime import Run, build, evaluate, load_run, predict, save_weights, train
-from builder.runtime.data import Preprocessing
+from builder.runtime.preprocessing import Preprocessing
 from builder.spec import ModelSpec
 
 Small = Callable[..., ModelSpec]

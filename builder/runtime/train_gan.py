@@ -1,0 +1,169 @@
+"""Training a GAN: a spec with `adversarial` and an empty folder become a run, with pictures of its samples."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+
+from builder.errors import RunError, TrainingError
+from builder.pictures import write_animation, write_curves, write_samples
+from builder.runtime.checkpoint import load_checkpoint, save_checkpoint, unreadable
+from builder.runtime.data import load_splits
+from builder.runtime.device import chosen_device, threads
+from builder.runtime.events import CheckpointSaved, EpochDone, Exported, SamplesDrawn, Watch
+from builder.runtime.export import export
+from builder.runtime.files import write_json
+from builder.runtime.game_loop import GameLoop
+from builder.runtime.generating import classes_of, from_noise, noise_of
+from builder.runtime.measure import numbers
+from builder.runtime.module import Network, build_networks, complete_graph
+from builder.runtime.run import (
+    ANIMATION,
+    CHECKPOINT,
+    CURVES,
+    SAMPLES,
+    SUMMARY,
+    WEIGHTS,
+    Run,
+    open_folder,
+    save_weights,
+    write_environment,
+    write_metrics,
+    write_spec,
+)
+from builder.spec import ModelSpec
+from builder.training.game import Game
+
+WIDEST_ROW: Final = 20  # classes that stand side by side in a picture
+
+
+def train_gan(spec: ModelSpec, out: Path, *, resume: bool = False, watch: Watch | None = None) -> Run:
+    """Lets the players of the spec play, and writes the run into ``out``: see ``builder.runtime.train``.
+
+    The weights file holds all networks under their names, the generator averaged if the spec has an ``ema``
+    (its own weights are in the checkpoint); ``model.onnx`` is the generator. ``samples/epoch-0001.png`` … show
+    the same noise after every epoch: what ``sample(run, grid, seed)`` gives of the weights of that epoch.
+    """
+    game, device = _playable(spec)
+    open_folder(out, spec, resume)
+    with threads(game.threads):
+        write_environment(out, spec, device)
+        loop = _loop(spec, game, device)
+        if resume:
+            _restore(loop, spec, out)
+        try:
+            _run(loop, spec, out, watch)
+        except TrainingError:
+            _keep_last(loop, out)
+            raise
+        return _finish(loop, spec, out, watch)
+
+
+def _playable(spec: ModelSpec) -> tuple[Game, torch.device]:
+    """The section ``train`` and the device. Raises ``RunError`` for a spec that cannot be trained."""
+    complete_graph(spec)
+    for name, section in (("adversarial", spec.adversarial), ("data", spec.data), ("train", spec.game)):
+        if section is None:
+            raise RunError(
+                f"`{spec.file}` has no section `{name}`, so it cannot be trained.", f"Add `{name}:`."
+            )
+    assert spec.game is not None
+    return spec.game, chosen_device(spec.game.device)
+
+
+def _loop(spec: ModelSpec, game: Game, device: torch.device) -> GameLoop:
+    assert spec.data is not None
+    splits = load_splits(spec.data, spec.folder, seed=game.seed, device=device)
+    for measure in game.metrics:
+        measure.prepare(spec.data, splits.info, spec.folder)
+    return GameLoop(spec, build_networks(spec).to(device), splits, device)
+
+
+def _restore(loop: GameLoop, spec: ModelSpec, out: Path) -> None:
+    """Brings the loop to the last whole epoch, if there is one."""
+    state = load_checkpoint(out / CHECKPOINT)
+    if state is not None:
+        try:
+            loop.restore(state)
+        except (KeyError, ValueError, TypeError, RuntimeError, AttributeError) as error:
+            raise unreadable(out / CHECKPOINT, error) from error
+    if loop.epoch > loop.game.epochs:
+        raise RunError(
+            f"The run has {loop.epoch} epochs behind it, and `train.epochs` is {loop.game.epochs}."
+        )
+    write_spec(out, spec)
+    write_metrics(out, loop.history)
+
+
+def _run(loop: GameLoop, spec: ModelSpec, out: Path, watch: Watch | None) -> None:
+    """The epochs that are left; after each, figures, checkpoint and a picture are on the disk."""
+    while loop.epoch < loop.game.epochs:
+        figures = loop.run_epoch(watch)
+        write_metrics(out, loop.history)
+        save_checkpoint(out / CHECKPOINT, loop.epoch, loop.state())
+        picture = _draw(_run_of(loop, spec, out), loop)
+        if watch is not None:
+            watch(EpochDone(loop.epoch, loop.game.epochs, figures))
+            if picture is not None:
+                watch(SamplesDrawn(loop.epoch, picture))
+            watch(CheckpointSaved(loop.epoch, out / CHECKPOINT))
+
+
+def _picture(out: Path, epoch: int) -> Path:
+    return out / SAMPLES / f"epoch-{epoch:04}.png"
+
+
+def _draw(run: Run, loop: GameLoop) -> Path | None:
+    """The picture of this epoch's samples, if such samples can be drawn."""
+    path = _picture(run.folder, loop.epoch)
+    path.parent.mkdir(exist_ok=True)
+    samples = from_noise(run, noise_of(run, loop.game.grid, loop.game.seed))
+    real = loop.judge.in_units(loop.held_out.x)
+    classes = classes_of(run.module)
+    columns = classes if classes is not None and classes <= WIDEST_ROW else None
+    return path if write_samples(path, samples.numpy(), real.numpy(), loop.splits.bounds, columns) else None
+
+
+def _keep_last(loop: GameLoop, out: Path) -> None:
+    """After a loss that is no number: saves the weights of the last good epoch, if there was one."""
+    state = load_checkpoint(out / CHECKPOINT)
+    if state is not None:
+        loop.restore(state)
+        save_weights(loop.saved, out / WEIGHTS, loop.splits.preprocessing, loop.splits.bounds)
+
+
+def _finish(loop: GameLoop, spec: ModelSpec, out: Path, watch: Watch | None) -> Run:
+    """Saves the weights, says how good the samples are, draws how it went, then tries the export."""
+    save_weights(loop.saved.eval(), out / WEIGHTS, loop.splits.preprocessing, loop.splits.bounds)
+    run = _run_of(loop, spec, out)
+    summary = run.summary
+    summary |= {
+        "epochs": loop.epoch,
+        "generator_steps": loop.steps["generator"],
+        "discriminator_steps": loop.steps["discriminator"],
+        "seconds": round(sum(line["seconds"] or 0.0 for line in loop.history), 3),
+        "parameters": spec.graph.parameters,
+    }
+    if loop.splits.test is not None:
+        found = loop.judge.of(loop.generator, loop.discriminator, loop.splits.test)
+        summary |= {f"test_{name}": value for name, value in numbers(found).items()}
+    write_json(out / SUMMARY, summary)
+    write_curves(out / CURVES, loop.history)
+    write_animation(out / ANIMATION, [_picture(out, epoch) for epoch in range(1, loop.epoch + 1)])
+    proof = export(run, run.onnx)
+    summary["onnx"] = asdict(proof)
+    write_json(out / SUMMARY, summary)
+    if watch is not None:
+        watch(Exported(run.onnx, proof))
+    return run
+
+
+def _run_of(loop: GameLoop, spec: ModelSpec, out: Path) -> Run:
+    """The run as it stands."""
+    players = {name: one for name, one in loop.saved.named_children() if isinstance(one, Network)}
+    fitted, bounds = loop.splits.preprocessing, loop.splits.bounds
+    summary: dict[str, Any] = {}
+    return Run(out, spec, loop.generator, fitted, tuple(loop.history), summary, players, bounds)
