@@ -37,20 +37,21 @@ class Conditional(Component):
     ``concatenate``: its one-hot vector beside the noise, and as planes (a vector's features) beside the
     example. ``embed``: a learned vector of ``size`` beside the noise, a learned plane (vector) beside the
     example. ``project``: the generator as with ``embed``; the discriminator's logit gains the inner product of
-    the class's learned vector and what arrives at its last layer.
+    the class's learned vector and what arrives at its last layer. ``classes`` absent: as many as the data has.
     Source: Mirza & Osindero, "Conditional Generative Adversarial Nets" (2014); Miyato & Koyama, "cGANs with
     Projection Discriminator" (2018).
     """
 
     section_key: ClassVar[str | None] = "conditional"
     main: ClassVar[str | None] = "label"
-    accepts = (Accepted("embed"), Accepted("{label: project, size: 16}"))
+    accepts = (Accepted("embed"), Accepted("{label: project, size: 16, classes: 10}"))
     rejects = (
         Rejected("{label: add}", 'expected `concatenate`, `embed` or `project`, found the text "add"'),
     )
 
     label: Literal["concatenate", "embed", "project"]
     size: Count = 16
+    classes: Count | None = None
 
 
 @final

@@ -74,7 +74,7 @@ def from_document(
 def _several(spec: ModelSpec, report: Report, limit_bytes: int) -> ModelSpec:
     """The spec of several networks, each worked out, and held against those that it plays with."""
     from builder.networks import elaborate_all
-    from builder.players import advise_players, check_players, classes_told, with_noise
+    from builder.players import advise_players, check_players, classes_told, filled_in
     from builder.resolve import resolve_several
 
     info = described(spec, report)
@@ -89,5 +89,5 @@ def _several(spec: ModelSpec, report: Report, limit_bytes: int) -> ModelSpec:
     for network in spec.networks.values():
         advise(network, network.graph, report)
     advise_players(spec, info, report)
-    spec = with_noise(spec)
+    spec = filled_in(spec)
     return dataclasses.replace(spec, normal=resolve_several(spec, several), advice=report.advice)

@@ -35,12 +35,14 @@ _ENDS: Final = {
 def classes_told(spec: ModelSpec, info: DataInfo | None, report: Report) -> int | None:
     """How many classes `conditional` tells the players; none without it, or where that is not known.
 
-    It is an error if the data has no classes. ``info`` is none where the data is missing or wrong.
+    It is an error if the data has none, or others. ``info`` is none where the data is missing or wrong.
     """
     adversarial, node = spec.adversarial, spec.adversarial_node
     if adversarial is None or adversarial.conditional is None or node is None:
         return None
-    problem = None
+    problem, written = None, adversarial.conditional.classes
+    if spec.data_node is None and written is not None:
+        return written
     if spec.data_node is None:
         problem = "`conditional` tells both players the class, and there is no `data` that has any"
     elif info is not None and info.target.steps is not None:
@@ -52,7 +54,16 @@ def classes_told(spec: ModelSpec, info: DataInfo | None, report: Report) -> int 
     if problem is not None:
         report.error(place_within(node, "conditional"), problem, "Leave `conditional` out.")
         return None
-    return info.target.classes if info is not None else None
+    if info is None:
+        return written
+    found = info.target.classes
+    if written is not None and written != found:
+        report.error(
+            place_within(node, "conditional.classes"),
+            f"`classes` is written as {written}, and the data has {found}",
+            "Leave it out: it follows from the data.",
+        )
+    return found
 
 
 @dataclass(frozen=True)
@@ -83,14 +94,17 @@ class _Player:
         return end.place if end is not None else self.spec.document.root.place
 
 
-def with_noise(spec: ModelSpec) -> ModelSpec:
-    """The spec with the noise's size filled in: the shape of the generator's input."""
+def filled_in(spec: ModelSpec) -> ModelSpec:
+    """The spec with what follows filled in: the noise's shape, and the number of classes that are told."""
     adversarial = spec.adversarial
     if adversarial is None or not spec.graph.complete:
         return spec
     shape = spec.networks[adversarial.generator].graph.inputs["input"].sized(1)
-    noise = adversarial.noise.model_copy(update={"size": shape})
-    return replace(spec, adversarial=adversarial.model_copy(update={"noise": noise}))
+    found: dict[str, object] = {"noise": adversarial.noise.model_copy(update={"size": shape})}
+    if adversarial.conditional is not None:
+        classes = spec.networks[adversarial.generator].graph.inputs["label"].vocabulary
+        found["conditional"] = adversarial.conditional.model_copy(update={"classes": classes})
+    return replace(spec, adversarial=adversarial.model_copy(update=found))
 
 
 def check_players(spec: ModelSpec, info: DataInfo | None, report: Report) -> None:

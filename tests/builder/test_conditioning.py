@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from builder import ModelSpec, loads
+from builder.resolve import to_yaml
 from builder.runtime import build_networks
 
 TEXT = """\
@@ -148,3 +149,18 @@ def test_an_own_type_of_the_same_name_changes_nothing() -> None:
     graph = spec.networks["discriminator"].graph
     assert graph.by_name["label_embedding"].type == "Embedding"
     assert graph.by_name["embedding_1.linear_1"].type == "Linear"
+
+
+def test_a_resolved_conditional_spec_says_how_many_classes_there_are_and_needs_no_data() -> None:
+    text = """
+networks:
+  generator: {input: [8], layers: [{Linear: 64}, {Unflatten: [1, 8, 8]}]}
+  discriminator: {input: [1, 8, 8], layers: [Flatten, {Linear: 1}]}
+adversarial: {objective: Hinge, conditional: embed, optimizer: {generator: Adam, discriminator: Adam}}
+data: {source: Digits}
+"""
+    resolved = loads(text).resolved()
+    assert resolved["adversarial"]["conditional"] == {"label": "embed", "size": 16, "classes": 10}  # type: ignore[index]
+    del resolved["data"]
+    again = loads(to_yaml(resolved))
+    assert again.networks["generator"].graph.inputs["label"].vocabulary == 10
