@@ -134,10 +134,10 @@ def test_resolved_is_what_the_author_wrote_with_every_default(text: str) -> None
     assert "label_" not in written
 
 
-def test_resolved_fills_the_noise_in() -> None:
+def test_resolved_fills_in_the_noise_and_the_classes() -> None:
     resolved = loads(PLAYERS).resolved()
     assert resolved["adversarial"]["noise"] == {"distribution": "uniform", "size": [4]}  # type: ignore[index]
-    assert resolved["adversarial"]["conditional"] == {"label": "project", "size": 16}  # type: ignore[index]
+    assert resolved["adversarial"]["conditional"] == {"label": "project", "size": 16, "classes": 10}  # type: ignore[index]
     assert resolved["train"]["metrics"] == [{"discriminator_accuracy": {}}]  # type: ignore[index]
 
 
