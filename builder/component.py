@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeVar, final, get_args
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
+from pydantic.fields import FieldInfo
 from pydantic_core import core_schema
 
 from builder.errors import Cause, did_you_mean, nearest
@@ -45,8 +46,9 @@ class Component(BaseModel, ABC):
     PyTorch has and a spec may not set, each with the reason; ``later`` names fields that the language has
     and this version does not build yet. ``section_key`` is the YAML key of a section (``train``), which stands in
     a spec without its class's name. ``gathers`` is the field that takes a whole mapping, where an author
-    writes names of his own (`answers: {q1: …}`). A validator over several fields raises ``Cause`` with the
-    field.
+    writes names of his own (`answers: {q1: …}`). ``chooses`` is the field, a ``Choice``, whose component stands
+    under its own name among the other fields (`{PGD: {…}, clean_share: 0.5}`). A validator over several fields
+    raises ``Cause`` with the field.
     """
 
     # A family's models are built on first use: a spec that names one optimiser does not pay for eight.
@@ -55,6 +57,7 @@ class Component(BaseModel, ABC):
     main: ClassVar[str | None] = None
     section_key: ClassVar[str | None] = None
     gathers: ClassVar[str | None] = None
+    chooses: ClassVar[str | None] = None
     later: ClassVar[frozenset[str]] = frozenset()
     refused: ClassVar[MappingABC[str, str]] = {}
     accepts: ClassVar[tuple[Accepted, ...]] = ()
@@ -69,9 +72,11 @@ class Component(BaseModel, ABC):
         """All fields as data that YAML can hold, defaults filled in; what is absent by default is not."""
         if self.gathers is not None:
             return {str(name): to_plain(value) for name, value in getattr(self, self.gathers).items()}
-        return {
+        chosen = {} if self.chooses is None else to_plain(getattr(self, self.chooses))
+        return chosen | {
             name: to_plain(value)
             for name, info in type(self).model_fields.items()
+            if name != self.chooses
             if (value := getattr(self, name)) is not None or info.default is not None
         }
 
@@ -187,13 +192,39 @@ class Named(_Mark):
         self.section: Final = section
 
 
+@final
+class Section(_Mark):
+    """Marks a field that holds a section whose module is imported once a spec writes it."""
+
+    __slots__ = ("_module", "_name")
+
+    def __init__(self, module: str, name: str) -> None:
+        self._module: Final = module
+        self._name: Final = name
+
+    @property
+    def cls(self) -> type[Component]:
+        """The section's class."""
+        found = getattr(importlib.import_module(self._module), self._name)
+        assert issubclass(found, Component), f"{self._name} is no section"
+        return found  # type: ignore[no-any-return]
+
+
 def label_of(cls: type[Component]) -> str:
     return cls.section_key or cls.__name__
 
 
-def section_of(annotation: Any) -> type[Component] | None:
-    """The section that a field holds, if it holds one: ``Split`` or ``Split | None``."""
-    for kind in (annotation, *get_args(annotation)):
+def choice_of(cls: type[Component], field: str) -> Choice:
+    """The mark of a field that names one component."""
+    return next(mark for mark in cls.model_fields[field].metadata if isinstance(mark, Choice))
+
+
+def section_of(field: FieldInfo) -> type[Component] | None:
+    """The section that a field holds, if it holds one: ``Split``, ``Split | None`` or a marked one."""
+    for mark in field.metadata:
+        if isinstance(mark, Section):
+            return mark.cls
+    for kind in (field.annotation, *get_args(field.annotation)):
         if inspect.isclass(kind) and issubclass(kind, Component):
             return kind
     return None

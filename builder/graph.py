@@ -18,7 +18,8 @@ class GraphLayer:
     ``inputs`` names the values it reads (graph inputs or layers), in order. ``parameter_shapes`` and
     ``buffer_shapes`` are keyed as in the layer's own ``state_dict()``, and empty where ``shared_with`` names
     the layer whose weights it uses; ``multiply_adds`` count one example. ``init`` holds the initialisers of
-    single parameters, and ``freeze`` says that none is trained. ``ports`` are the final states that others
+    single parameters, ``freeze`` says that none is trained, and ``norm`` that it computes with its weight
+    divided by a norm (`spectral`, `weight`). ``ports`` are the final states that others
     may read (as ``encoder.h``), ``starts_from`` the layer whose final states it begins with, and ``over`` the
     free axis whose lengths it obeys.
     """
@@ -36,6 +37,7 @@ class GraphLayer:
     place: Place
     shared_with: str | None = None
     freeze: bool = False
+    norm: str | None = None
     init: dict[str, Initializer] = field(default_factory=dict)
     ports: dict[str, TensorType] = field(default_factory=dict)
     starts_from: str | None = None

@@ -10,7 +10,17 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from builder.component import C, Catalogue, Choice, Choices, Component, Named, label_of, section_of
+from builder.component import (
+    C,
+    Catalogue,
+    Choice,
+    Choices,
+    Component,
+    Named,
+    choice_of,
+    label_of,
+    section_of,
+)
 from builder.errors import Cause, Place, Report, did_you_mean, nearest
 from builder.expression import Names, evaluate
 from builder.nodes import HOLE, Mapping, Node, Scalar, Sequence, describe
@@ -132,6 +142,8 @@ class Reader:
         if isinstance(node, Mapping):
             if cls.gathers is not None:
                 return {cls.gathers: node}, {cls.gathers: node.place}
+            if cls.chooses is not None:
+                node = self._with_choice(cls, cls.chooses, node)
             return {str(k): v for k, v in node.entries.items()}, {str(k): p for k, p in node.keys.items()}
         if cls.main is None:
             label, fields = label_of(cls), ", ".join(f"`{name}`" for name in cls.model_fields)
@@ -142,6 +154,35 @@ class Reader:
             )
             return None, {}
         return {cls.main: node}, {cls.main: node.place}
+
+    def _with_choice(self, cls: type[Component], field: str, node: Mapping) -> Mapping:
+        """The mapping with what it names of the field's catalogue put under the field itself.
+
+        A key that is neither known there nor near a field's name is taken for a name of the catalogue.
+        """
+        catalogue = choice_of(cls, field).catalogue
+        beside = cls.model_fields.keys() - {field}
+        strangers = [key for key in node.entries if key not in beside]
+        named = [key for key in strangers if key in catalogue or key in catalogue.later or key == HOLE]
+        named = named or [key for key in strangers if nearest(str(key), beside) is None][:1]
+        entries = {key: value for key, value in node.entries.items() if key not in named}
+        keys = {key: place for key, place in node.keys.items() if key not in named}
+        if len(named) > 1:
+            listed = " and ".join(f"`{key}`" for key in named)
+            self.report.error(
+                node.keys[named[1]],
+                f"`{label_of(cls)}` takes one {catalogue.kind}, and {listed} stand here",
+                "Keep one of them.",
+            )
+            for key in named:  # for what else is wrong
+                self._named(catalogue, str(key), node.keys[key], node.entries[key])
+            entries[field] = Scalar(HOLE, HOLE, False, node.keys[named[0]])  # which is meant is not known
+        elif named:
+            (key,) = named
+            entries[field] = Mapping({key: node.entries[key]}, {key: node.keys[key]}, node.keys[key])
+        if named:
+            keys[field] = node.keys[named[0]]
+        return Mapping(entries, keys, node.place)
 
     def _field(self, cls: type[Component], key: str, node: Node) -> Any:
         info = cls.model_fields[key]
@@ -154,7 +195,7 @@ class Reader:
                 return self._known(self.choices(mark.catalogue, node))
             if isinstance(mark, Named):
                 return self._sections(mark.section, node)
-        section = section_of(info.annotation)
+        section = section_of(info)
         if section is not None:
             if isinstance(node, Scalar) and node.value is None and not node.quoted and not info.is_required():
                 return info.default
@@ -199,7 +240,8 @@ class Reader:
         elif key in cls.later:
             self.report.error(place, f"the field `{key}` of `{label}` is not available yet")
         else:
-            self.report.error(place, f"`{label}` has no field `{key}`", did_you_mean(key, cls.model_fields))
+            known = [name for name in cls.model_fields if name != cls.chooses]
+            self.report.error(place, f"`{label}` has no field `{key}`", did_you_mean(key, known))
 
     def _translate(
         self,
@@ -217,9 +259,10 @@ class Reader:
                 continue
             node = entries.get(name)
             if found[0]["type"] == "missing":
+                wanted = f"`{name}`" if name != cls.chooses else f"one {choice_of(cls, name).catalogue.kind}"
                 example = next((e.text for e in cls.accepts if e.text), None)
                 hint = f"As in `{label_of(cls)}: {example}`." if example else None
-                self.report.error(place, f"`{label_of(cls)}` needs `{name}`", hint)
+                self.report.error(place, f"`{label_of(cls)}` needs {wanted}", hint)
             else:
                 problem, hint = sentence(found)
                 self.report.error(_at(node, found[0]["loc"][1:], place), problem, hint)

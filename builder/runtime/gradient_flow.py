@@ -12,9 +12,10 @@ from torch import Tensor
 
 from builder.dataset import PARTS
 from builder.errors import DataError, RunError
-from builder.runtime.data import Part, Preprocessing, load_part
+from builder.runtime.data import Part, load_part
 from builder.runtime.measure import scored
 from builder.runtime.module import Network
+from builder.runtime.preprocessing import Preprocessing
 from builder.runtime.through_time import Array, ThroughTime, asked_of_the_end, recurrent_layers, through_time
 from builder.shapes import TensorType
 from builder.spec import ModelSpec

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from torch import Tensor, nn
 
 from builder.errors import TrainingError
-from builder.runtime.data import Batch, Splits
+from builder.runtime.data import Batch, Part, Splits
 from builder.runtime.events import BatchDone, EpochStarted, Watch
 from builder.runtime.measure import channels_last, measure, numbers, scored, sums
 from builder.runtime.module import Network, unrolled
 from builder.runtime.planning import States
 from builder.runtime.run import Figures
-from builder.training.section import EarlyStopping, Train
+from builder.training.section import ROBUST_ACCURACY, EarlyStopping, Train
+
+if TYPE_CHECKING:
+    from builder.training.adversarial_training import AdversarialTraining
 
 DTYPES: Final = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -72,6 +75,10 @@ class Loop:
         if train.scheduler is not None:
             self._scheduler = train.scheduler.build(self.optimizer, splits.steps_per_epoch, train.epochs)
         self._device = device
+        self._batches = splits.batches
+        self.robust_accuracy: Callable[[Part, int], float] | None = None  # where training asks for it
+        if train.adversarial_training is not None:
+            self._attack(train.adversarial_training)
 
     @property
     def epoch(self) -> int:
@@ -133,6 +140,16 @@ class Loop:
         if self._device.type == "cuda" and state["random_cuda"] is not None:
             torch.cuda.set_rng_state(state["random_cuda"], self._device)
 
+    def _attack(self, rule: AdversarialTraining) -> None:
+        """From here on, batches come attacked, and the validation part is also measured under attack."""
+        from builder.runtime.robust import Adversary  # ordinary training does not pay for it
+
+        assert self.splits.bounds is not None, "a spec whose source declares no range is refused"
+        precision = self._precision if self.train.precision in DTYPES else None
+        adversary = Adversary(rule, self.network, self.splits, self.splits.bounds, precision)
+        self._batches = adversary.batches
+        self.robust_accuracy = adversary.accuracy if rule.measure else None
+
     def _train(self, epoch: int, watch: Watch | None) -> tuple[float, float]:
         """One pass over the training batches: the mean loss, and the learning rate of the last step."""
         clip, scaler = self.train.clip_grad_norm, self._scaler
@@ -141,7 +158,7 @@ class Loop:
         total = torch.zeros((), dtype=torch.float64, device=self._device)
         seen, rate = 0, 0.0
         self.network.train()
-        for index, batch in enumerate(self.splits.batches(epoch - 1), 1):
+        for index, batch in enumerate(self._batches(epoch - 1), 1):
             for loss, targets in self._losses(batch):
                 self.optimizer.zero_grad(set_to_none=True)
                 torch.autograd.backward(scaler.scale(loss))
@@ -189,6 +206,8 @@ class Loop:
             self.network, part, self.train, "validation", self._precision, self.splits.preprocessing
         )
         self._finite(found["validation_loss"], "validation", epoch)
+        if self.robust_accuracy is not None:
+            found[ROBUST_ACCURACY] = self.robust_accuracy(part, epoch)
         return numbers({name: found[name] for name in names})
 
     def _step_scheduler(self, figures: Figures) -> None:

@@ -9,9 +9,10 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from builder.runtime.data import Batch, Part, Preprocessing
+from builder.runtime.data import Batch, Part
 from builder.runtime.masking import valid_steps
 from builder.runtime.module import Network, examples_at_once, inputs_of, outputs_of
+from builder.runtime.preprocessing import Preprocessing
 from builder.training.section import Train
 
 PLAIN: Final = Preprocessing()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Self, final
 
 from pydantic import model_validator
 
-from builder.component import Accepted, Choice, Choices, Component, Rejected
+from builder.component import Accepted, Choice, Choices, Component, Rejected, Section
 from builder.dataset import Target
 from builder.errors import Cause, did_you_mean
 from builder.fields import Count, Flag, Natural, NonNegative, Positive, Text
@@ -19,7 +19,12 @@ from builder.training.optimizer import Optimizer, optimizers
 from builder.training.scheduler import Scheduler, schedulers
 
 if TYPE_CHECKING:
+    from builder.training.adversarial_training import AdversarialTraining
     from builder.training.schedulers import ReduceLROnPlateau
+else:
+    AdversarialTraining = Any  # for pydantic: only a spec that writes it pays for its module
+
+ROBUST_ACCURACY: Final = "validation_robust_accuracy"
 
 
 @final
@@ -58,7 +63,7 @@ class Train(Component):
     """
 
     section_key: ClassVar[str | None] = "train"
-    later: ClassVar[frozenset[str]] = frozenset({"adversarial_training", "constraint"})
+    later: ClassVar[frozenset[str]] = frozenset({"constraint"})
     accepts = (
         Accepted("{loss: CrossEntropyLoss, optimizer: {Adam: {lr: 1e-3}}, epochs: 10}"),
         Accepted(
@@ -102,6 +107,9 @@ class Train(Component):
     truncate: Count | None = None
     carry_state: Flag = False
     early_stopping: EarlyStopping | None = None
+    adversarial_training: Annotated[
+        AdversarialTraining | None, Section("builder.training.adversarial_training", "AdversarialTraining")
+    ] = None
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     seed: Natural = 0
@@ -109,15 +117,20 @@ class Train(Component):
 
     @property
     def monitored(self) -> tuple[str, ...]:
-        """What may be monitored: ``train_loss``, ``validation_loss`` and ``validation_<metric>``."""
-        return ("train_loss", "validation_loss", *(f"validation_{type(m).__name__}" for m in self.metrics))
+        """What may be monitored: ``train_loss``, ``validation_loss``, ``validation_<metric>``, and
+        ``validation_robust_accuracy`` where adversarial training measures it.
+        """
+        names = ["train_loss", "validation_loss", *(f"validation_{type(m).__name__}" for m in self.metrics)]
+        if self.adversarial_training is not None and self.adversarial_training.measure:
+            names.append(ROBUST_ACCURACY)
+        return tuple(names)
 
     def better(self, monitor: str) -> Literal["lower", "higher"]:
         """Whether a lower or a higher value of a monitored figure is better."""
         for metric in self.metrics:
             if monitor == f"validation_{type(metric).__name__}":
                 return metric.better
-        return "lower"
+        return "higher" if monitor == ROBUST_ACCURACY else "lower"
 
     @model_validator(mode="after")
     def _fields_fit(self) -> Self:
@@ -160,6 +173,8 @@ class Train(Component):
     def _known_monitor(self, monitor: str, field: str) -> None:
         if monitor not in self.monitored:
             hint = did_you_mean(monitor, self.monitored)
+            if monitor == ROBUST_ACCURACY:
+                hint = "It is measured with `adversarial_training`, unless that says `measure: false`."
             metric = monitor.removeprefix("validation_")
             if metric in known_metrics and monitor != metric:
                 hint = f"Add `{metric}` to `metrics`."

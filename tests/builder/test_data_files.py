@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.data_files import Table, number, read_data, read_table
+from builder.data_files import Table, find_file, number, read_data, read_table
 from builder.errors import Cause
 
 
@@ -74,3 +74,18 @@ def test_a_path_that_cannot_be_read_says_why(tmp_path: Path, path: str, problem:
     with pytest.raises(Cause) as told:
         read_data(inner, path, None)
     assert told.value.problem == problem
+
+
+def test_a_file_inside_the_folder_is_found(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "a.bin").write_bytes(bytes(3 << 20))
+    assert find_file(tmp_path, "sub/../sub/a.bin") == tmp_path.resolve() / "sub" / "a.bin"
+    for path, most, problem in (
+        ("sub/a.bin", 2 << 20, "has 3 MiB, and 2 are allowed"),
+        ("sub", 1, "found something else"),
+        ("b.bin", 1, "there is no file `b.bin`"),
+        ("../a.bin", 1, "leaves the folder"),
+    ):
+        with pytest.raises(Cause, match=problem) as caught:
+            find_file(tmp_path, path, "classifier", most)
+        assert caught.value.field == "classifier"

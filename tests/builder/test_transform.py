@@ -6,11 +6,11 @@ import pytest
 
 from builder.errors import Cause
 from builder.shapes import TensorType
-from builder.transform import Affine, Augmentation, Geometry, expect_image, transforms
+from builder.transform import Addition, Affine, Augmentation, Geometry, expect_image, transforms
 
 
 def test_each_is_of_one_stage() -> None:
-    bases = {"geometry": Geometry, "augment": Augmentation, "affine": Affine}
+    bases = {"geometry": Geometry, "augment": Augmentation | Addition, "affine": Affine}
     for name in transforms:
         cls = transforms[name]
         assert issubclass(cls, bases[cls.stage])

@@ -120,6 +120,14 @@ def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
         read_header(tmp_path / "none.safetensors")
 
 
+@pytest.mark.parametrize("length", [640, 0x4B50])
+def test_a_header_whose_length_spells_a_pickle_or_a_zip_is_none(tmp_path: Path, length: int) -> None:
+    text = json.dumps({"a": entry()}).encode().ljust(length)  # as safetensors pads it
+    path = raw(tmp_path / "w.safetensors", text, bytes(4))
+    assert path.read_bytes()[:2] in (b"\x80\x02", b"PK")
+    assert list(read_header(path).tensors) == ["a"]
+
+
 @pytest.mark.parametrize("name", ["weights.pt", "renamed.safetensors"])
 def test_a_pickle_is_refused_with_the_way_out(tmp_path: Path, name: str) -> None:
     torch.save({"a": torch.zeros(1)}, tmp_path / name)

@@ -11,8 +11,9 @@ import torch
 from builder import loads
 from builder.errors import RunError
 from builder.runtime import build
-from builder.runtime.data import Preprocessing, load_part
+from builder.runtime.data import load_part
 from builder.runtime.gradient_flow import EXAMPLES, drawn, follow, own_question, random_question
+from builder.runtime.preprocessing import Preprocessing
 from builder.shapes import TensorType
 
 TAGGER = """

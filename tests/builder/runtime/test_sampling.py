@@ -13,7 +13,7 @@ import builder.runtime.sampling
 from builder import loads
 from builder.errors import RunError
 from builder.runtime import Run, build
-from builder.runtime.data import Preprocessing
+from builder.runtime.preprocessing import Preprocessing
 from builder.runtime.sampling import unknown_in, write_on
 
 SPEC = """

@@ -1,0 +1,44 @@
+"""Reasons to doubt an evaluation, from figures that are made up; those from networks: test_attack_run.py."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from builder.attack import Attack
+from builder.attacks.fgsm import FGSM
+from builder.attacks.pgd import PGD
+from builder.runtime.attack_run import Curve
+from builder.runtime.data import Preprocessing
+from builder.runtime.doubts import Evaluated, doubts
+from builder.runtime.sourced import Sourced
+
+
+def told(clean: float, curves: dict[str, tuple[Attack, tuple[float, ...]]]) -> dict[str, str]:
+    """What is doubted of accuracies at eps 0 and 0.1; the network itself gives no cause."""
+    torch.manual_seed(0)
+    network = Sourced(nn.Linear(6, 3).eval(), Preprocessing(), (0.0, 1.0))
+    x = torch.rand(40, 6)
+    y = network(x).argmax(1)
+    made = {name: Curve(attack, (0.0, 0.1), left) for name, (attack, left) in curves.items()}
+    found = Evaluated(network, x, y, lambda: torch.Generator().manual_seed(0), clean, made)
+    return {doubt.name: doubt.told for doubt in doubts(found, min(made, default=None))}
+
+
+def test_nothing_is_doubted_without_cause() -> None:
+    one, many = (FGSM(eps=0.1), (0.9, 0.5)), (PGD(eps=0.1, steps=10), (0.9, 0.4))
+    assert told(0.9, {"one": one, "many": many}) == {}
+
+
+def test_a_changed_accuracy_where_nothing_changed() -> None:
+    found = told(0.9, {"one": (FGSM(eps=0.1), (0.8, 0.5))})
+    assert found["eps_zero"] == "one at eps 0 leaves 80.0%, and 90.0% are right without an attack."
+
+
+def test_one_step_that_finds_what_many_do_not() -> None:
+    one = (FGSM(eps=0.1), (0.9, 0.3))
+    found = told(0.9, {"one": one, "many": (PGD(eps=0.1, steps=10), (0.9, 0.5))})
+    assert found["one_step_beats_many"].startswith("At eps 0.1 one leaves 30.0% and many")
+    other = (PGD(eps=0.1, steps=10, norm="L2"), (0.9, 0.5))
+    assert "one_step_beats_many" not in told(0.9, {"one": one, "many": other}), "other distances"
+    assert "one_step_beats_many" not in told(0.9, {"one": one, "many": (PGD(eps=0.1), (0.9, 0.32))}), "chance"
