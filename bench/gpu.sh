@@ -7,3 +7,5 @@ python=${PYTHON:-.venv/bin/python}
 "$python" bench/step.py
 "$python" bench/train.py
 "$python" bench/cells.py --device cuda
+"$python" bench/game.py
+"$python" bench/attacks.py --device cuda
