@@ -1,6 +1,6 @@
 """Every wrong spec in ``messages/`` gives exactly the text beside it: all its errors, whole.
 
-``python tests/test_messages.py --write`` writes the texts anew; read each of them as a student would.
+``python tests/test_messages.py --write [NAME…]`` writes the texts anew; read each of them as a student would.
 """
 
 from __future__ import annotations
@@ -38,11 +38,13 @@ def test_every_message_has_its_spec_and_says_something() -> None:
     assert all(path.read_text(encoding="utf-8") for path in texts)
 
 
-def write() -> None:
-    """Writes what each wrong spec gives now."""
+def write(names: list[str]) -> None:
+    """Writes what each wrong spec gives now: those of ``names``, or all."""
     for path in WRONG:
+        if names and path.stem not in names:
+            continue
         path.with_suffix(".txt").write_text(message(path), encoding="utf-8")
 
 
 if __name__ == "__main__" and "--write" in sys.argv:
-    write()
+    write(sys.argv[2:])

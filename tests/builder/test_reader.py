@@ -199,9 +199,9 @@ def test_a_catalogue_is_read_from_text_alone() -> None:
         ("Conv2D", "there is no layer type `Conv2D`", "Did you mean `Conv2d`?"),
         ("Conv3d", "the layer type `Conv3d` is not available yet", None),
         (
-            "Conv_Transpose2D",
-            "there is no layer type `Conv_Transpose2D`",
-            "`ConvTranspose2d` is part of the language but not available yet.",
+            "LocalResponsenorm",
+            "there is no layer type `LocalResponsenorm`",
+            "`LocalResponseNorm` is part of the language but not available yet.",
         ),
         ("Qqqqqq", "there is no layer type `Qqqqqq`", None),
     ],
