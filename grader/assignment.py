@@ -17,7 +17,7 @@ from builder.reader import Reader, place_of
 from builder.source import Mapping, Node, Scalar, Sequence, describe, read_file
 from builder.training.section import Train
 from grader.check import Allow, Check, Role, checks
-from grader.terms import Head, Reveal, Terms, Visibility
+from grader.terms import Head, Reference, Reveal, Terms, Visibility
 
 _PASS: Final = "pass"
 _TERMS: Final = tuple(_PASS if name == "passing" else name for name in Terms.model_fields)
@@ -123,6 +123,8 @@ class _AssignmentReader:
         self._data(head.data)
         for one in planned:
             self._possible(one, head)
+            if one.check.needs_accuracy:
+                self._needs_accuracy(one, planned, head)
         self._sum(planned, head.points)
         order = self._order(planned)
         reads_model = any("model" in one.check.reads for one in planned if one.listed)
@@ -255,6 +257,66 @@ class _AssignmentReader:
         if one.check.needs_examples and "data" not in self.root.entries:
             self.report.error(one.place, f"`{one.name}` is judged on data, and the assignment has none")
 
+        missing = [role for role in one.check.reference_needs if role not in _names(head.reference)]
+        if head.reference is not None and missing:
+            self.report.error(
+                one.place,
+                f"`{one.name}` needs the reference's {missing[0]}, and `reference` names no such file",
+                f"As in `reference: {{model: {head.reference.model}, {missing[0]}: …}}`.",
+            )
+        if one.check.needs_training and not self._has_test_part(head):
+            self.report.error(
+                one.place,
+                f"`{one.name}` reads the training part, and the assignment's data has no test part beside it",
+                "Give `data` a `split` with `test`, or a source that has one: without it all examples are unseen.",
+            )
+        if one.check.needs_train and head.train is None and "train" not in self.root.entries:
+            self.report.error(
+                one.place,
+                f"`{one.name}` trains here, and the assignment has no `train`",
+                "As in `train: {loss: CrossEntropyLoss, optimizer: Adam, epochs: 1}`.",
+            )
+
+    def _has_test_part(self, head: Head) -> bool:
+        if head.data is None:
+            return False
+        try:
+            info = head.data.describe(self.path.parent)
+        except Cause:
+            return True  # what is wrong with the data is said already
+        return bool(info.test_examples or (head.data.split is not None and head.data.split.test))
+
+    def _needs_accuracy(self, one: Planned, planned: tuple[Planned, ...], head: Head) -> None:
+        """A network that has learned nothing must get nothing: an accuracy above guessing comes first."""
+        held = [(p, one.needs[p.name]) for p in planned if p.name in one.needs and p.type == "accuracy"]
+        if not held:
+            self.report.error(
+                one.place,
+                f"`{one.name}` could be passed by a network that has learned nothing",
+                "Let it need an accuracy: `needs: {clean: 0.5}`, for the check called `clean`.",
+            )
+        for planned_accuracy, part in held:
+            guessed = self._guessed(planned_accuracy, part, head)
+            if guessed is not None:
+                self.report.error(
+                    one.place,
+                    f"`{planned_accuracy.name}: {part:g}` is an accuracy of {guessed[0]:.3g}, and guessing one of "
+                    f"{guessed[1]} classes reaches {1 / guessed[1]:.3g}",
+                    f"`{one.name}` could be passed by a network that has learned nothing: ask for more.",
+                )
+
+    def _guessed(self, one: Planned, part: float, head: Head) -> tuple[float, int] | None:
+        """The accuracy that is asked for and the number of classes, where guessing might reach it."""
+        fields = one.check.plain()
+        if head.data is None or self.released or "accuracy" not in fields["metric"]:
+            return None
+        try:
+            classes = head.data.describe(self.path.parent).target.classes
+        except Cause:
+            return None
+        least = fields["zero"] + part * (fields["full"] - fields["zero"])
+        return (least, classes) if classes is not None and least <= 1.5 / classes else None
+
     def _sum(self, planned: tuple[Planned, ...], points: float) -> None:
         total = math.fsum(one.points for one in planned if not one.bonus)
         if not self.report.errors and not math.isclose(total, points):
@@ -289,6 +351,10 @@ class _AssignmentReader:
             )
             return planned
         return tuple(by_name[name] for name in names)
+
+
+def _names(reference: Reference | None) -> dict[Role, str]:
+    return {} if reference is None else reference.names
 
 
 def _planned(check: Check, terms: Terms, place: Place) -> Planned:

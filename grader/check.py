@@ -4,7 +4,8 @@
                      │                                                                ├─▶ judge ──▶ Outcome
                      └──────▶ Task ──▶ work, in the reference's worker  ──▶ Findings ─┘
 
-A task goes to where a submission is open, so it never holds labels, reference outputs or another's files.
+A task goes to where a submission is open, so it never holds labels of unseen examples, reference outputs or
+another's files; of the reference, `robustness` hands on the inputs that were attacked on it.
 The reference goes the same way, in a worker of its own, once for the whole class. A check that is judged from
 the outlines alone (``shapes``, ``parameters``) prepares nothing (``None``), and no worker is asked.
 
@@ -22,13 +23,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from builder.component import Catalogue, Component
-from builder.dataset import Target
+from builder.dataset import Data, Target
 from builder.shapes import TensorType
 from grader.outcome import Outcome
 from grader.outline import Outline
 
 if TYPE_CHECKING:
     from builder.training.loss import Loss
+    from builder.training.section import Train
     from grader.cells import Comparer
     from grader.submission import Submission
 
@@ -39,16 +41,18 @@ ROLES: Final[tuple[Role, ...]] = ("model", "weights", "answers", "gradients")
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a worker is asked: JSON and arrays. Never labels, reference outputs or another's files.
+    """What a worker is asked: JSON and arrays. Never labels of unseen examples, reference outputs or another's files.
 
     ``operations`` is the planned cost in multiply-adds, judged against the limit before anything is built;
     ``values`` is how many numbers the work holds at once, weights aside (activations of all examples).
+    ``seconds`` of processor time are allowed where that is more than the limit: the assignment says so.
     """
 
     parameters: dict[str, Any] = field(default_factory=dict)
     arrays: dict[str, Array] = field(default_factory=dict)
     operations: int = 0
     values: int = 0
+    seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +141,10 @@ class Question:
     ``folder`` is the assignment's: the files that a check names stand in it. ``reference`` is none where a
     student checks his own folder; ``examples`` is none where the assignment has no `data`; ``loss``
     is that of its `train`. ``comparer`` tells which cells mean the same: absent, it works here.
+
+    ``training`` are the data's training part: students have it, so its labels may go to a worker; those of
+    ``examples`` never do. ``train`` and ``data`` are the assignment's sections. ``found`` is what the
+    reference's worker found for this check, nothing yet while it is asked.
     """
 
     folder: Path
@@ -145,6 +153,10 @@ class Question:
     allow: Allow = Allow()
     loss: Loss | None = None
     comparer: Comparer | None = None
+    training: Examples | None = None
+    train: Train | None = None
+    data: Data | None = None
+    found: Findings = Findings()
 
     @property
     def required(self) -> Outline:
@@ -189,6 +201,31 @@ class Check(Component):
     def needs_examples(self) -> bool:
         """Whether it is judged on the assignment's unseen examples."""
 
+    @property
+    def takes_networks(self) -> bool:
+        """Whether it judges a spec of several networks too, such as a GAN."""
+        return False
+
+    @property
+    def needs_training(self) -> bool:
+        """Whether it reads the data's training part."""
+        return False
+
+    @property
+    def needs_train(self) -> bool:
+        """Whether it trains here, as the assignment's section `train` says."""
+        return False
+
+    @property
+    def needs_accuracy(self) -> bool:
+        """Whether a network that has learned nothing could pass it, so that it must need an `accuracy`."""
+        return False
+
+    @property
+    def reference_needs(self) -> tuple[Role, ...]:
+        """The files that the reference must have beside its model."""
+        return ()
+
     def without_answers(self) -> Self:
         """The check as workers have it: it works the same, and nothing in it tells what is right."""
         return self
@@ -213,11 +250,7 @@ class Check(Component):
 
 _LATER: Final = frozenset(
     {
-        "generalisation",
-        "robustness",
         "kernels",
-        "learning",
-        "gan",
         "onnx",
         "written",
     }

@@ -67,4 +67,6 @@ def check_folder(assignment: str | Path, folder: str | Path) -> HomeResult:
 
 
 def _public(one: Planned) -> bool:
-    return one.visibility == "visible" and not one.check.needs_reference and not one.check.needs_examples
+    check = one.check
+    needed = check.needs_reference or check.needs_examples or check.needs_training
+    return one.visibility == "visible" and not needed

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from builder.errors import DataError
 from builder.shapes import count
 from grader.check import Task
 from grader.outcome import Failed
@@ -33,13 +34,22 @@ class Limits:
     operations: int = 200 * 10**9
     arrays: int = 256 << 20
 
+    def lasting(self, seconds: int) -> Limits:
+        """These limits with more time, where ``seconds`` of processor time are more than theirs."""
+        longer = max(seconds, self.seconds)
+        return replace(self, seconds=longer, wall_seconds=self.wall_seconds * longer / self.seconds)
+
     def refuse(self, outline: Outline | None, task: Task) -> Failed | None:
-        """The failure of a task that would cost too much, or none. Nothing is built to know it."""
-        if task.operations > self.operations:
+        """The failure of a task that would cost too much, or none. Nothing is built to know it.
+
+        Raises ``DataError`` for one that hands over more data than may be: the assignment's fault.
+        """
+        most = self.operations * max(task.seconds, self.seconds) // self.seconds
+        if task.operations > most:
             worst = max(outline.layers, key=lambda layer: layer.multiply_adds) if outline else None
             where = f"; most of it in `{worst.name}`" if worst else ""
             return Failed(
-                f"at most {self.operations:,} multiply-adds for this check (the limit of planned cost)",
+                f"at most {most:,} multiply-adds for this check (the limit of planned cost)",
                 f"{task.operations:,}{where}",
                 "A smaller network, or more stride or pooling before the wide layers, costs less.",
             )
@@ -50,6 +60,12 @@ class Limits:
                 f"at most {_mebibytes(self.memory)} of memory for this check (the limit of planned memory)",
                 _mebibytes(planned),
                 "A smaller network needs less.",
+            )
+        given = sum(array.nbytes for array in task.arrays.values())
+        if given > self.arrays:
+            raise DataError(
+                f"the data that a check needs fills {_mebibytes(given)}, and {_mebibytes(self.arrays)} are allowed",
+                "Fewer examples, or smaller ones: `Resize`, or a `split` with a smaller `train`.",
             )
         return None
 

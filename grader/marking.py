@@ -88,6 +88,11 @@ class _Run:
                 return Broken(f"`{name}` was not judged, and this needs it")
             if reached < part:
                 return Blocked(name, _why(outcome, reached, part))
+        outline = self.subject.outline
+        reads_model = "model" in planned.check.reads
+        if outline is not None and outline.networks and reads_model and not planned.check.takes_networks:
+            listed = ", ".join(f"`{name}`" for name in outline.networks)
+            return Failed("a model of one network", f"{len(outline.networks)}: {listed}")
         for role in planned.check.reads:
             if role not in self.subject.files:
                 hint = planned.check.how_to(role)
@@ -95,7 +100,9 @@ class _Run:
         return None
 
     def _judged(self, index: int, planned: Planned) -> Outcome:
-        check, question = planned.check, self.marker.question
+        check = planned.check
+        known = self.marker.reference.get(planned.name, Findings())
+        question = replace(self.marker.question, found=known)
         task = check.prepare(question, self.subject)
         found: Findings | Outcome = Findings()
         if isinstance(task, Task):
@@ -107,7 +114,7 @@ class _Run:
             return found
         if planned.type == "valid":
             self.subject = replace(self.subject, outline=outline_of(found))
-        return check.judge(question, self.subject, found, self.marker.reference.get(planned.name, Findings()))
+        return check.judge(question, self.subject, found, known)
 
 
 def _why(outcome: Outcome, reached: float, part: float) -> str:

@@ -73,6 +73,9 @@ class Outline:
     ``outputs`` maps each output's name to the layer (or input) it comes from; ``aliases`` maps a block's or
     group's name to the layer that makes its value. ``state`` holds every key of ``state_dict()`` in order
     with its shape, buffers too.
+
+    Of several ``networks``, all stand side by side, each name with its network's before it; ``players`` are the
+    generator and the discriminator among them, where two play against each other.
     """
 
     inputs: dict[str, TensorType]
@@ -82,6 +85,8 @@ class Outline:
     multiply_adds: int
     state: dict[str, Shape]
     aliases: dict[str, str]
+    networks: tuple[str, ...] = ()
+    players: tuple[str, ...] = ()
 
     def layer(self, name: str) -> OutlineLayer | None:
         """The layer called ``name`` (a block's or group's name is its last layer's), or none."""
@@ -109,6 +114,8 @@ class Outline:
             multiply_adds=int(data["multiply_adds"]),
             state=_shapes(data["state"]),
             aliases={str(name): str(layer) for name, layer in data["aliases"].items()},
+            networks=tuple(str(name) for name in data["networks"]),
+            players=tuple(str(name) for name in data["players"]),
         )
 
     @property
@@ -118,7 +125,7 @@ class Outline:
 
     @classmethod
     def of(cls, graph: Graph, spec: ModelSpec | None = None) -> Outline:
-        """The outline of a complete graph; ``spec`` tells its author's cells from the library's."""
+        """The outline of a complete graph; ``spec`` tells its author's cells from the library's, and its networks."""
         layers = tuple(
             OutlineLayer(
                 name=layer.name,
@@ -138,6 +145,7 @@ class Outline:
             )
             for layer in graph.layers
         )
+        game = None if spec is None else spec.adversarial
         return cls(
             inputs=dict(graph.inputs),
             layers=layers,
@@ -146,6 +154,8 @@ class Outline:
             multiply_adds=graph.multiply_adds,
             state=dict(graph.state),
             aliases=dict(graph.aliases),
+            networks=() if spec is None else tuple(spec.networks),
+            players=() if game is None else (game.generator, game.discriminator),
         )
 
 

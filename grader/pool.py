@@ -141,8 +141,9 @@ class Worker:
 
     def ask(self, check: int, task: Task) -> Findings | Failed | Broken:
         """One check's work. A limit it passed is its failure; raises ``Lost`` if the worker just ended."""
-        deadline = time.monotonic() + self._limits.wall_seconds
-        asked = Frame({"check": check, "parameters": task.parameters}, task.arrays)
+        limits = self._limits.lasting(task.seconds)
+        deadline = time.monotonic() + limits.wall_seconds
+        asked = Frame({"check": check, "parameters": task.parameters, "seconds": limits.seconds}, task.arrays)
         try:
             if not self.alive:
                 raise Lost("the server of workers ended")
@@ -151,11 +152,11 @@ class Worker:
         except TimeoutError:
             self.kill()
             return Failed(
-                f"an answer within {self._limits.wall_seconds:g} seconds (the limit of time)",
+                f"an answer within {limits.wall_seconds:g} seconds (the limit of time)",
                 "none within that time",
             )
         except Closed:
-            return self._ended()
+            return self._ended(limits.seconds)
         except Garbled as garbled:
             self.kill()
             raise Lost(str(garbled)) from None
@@ -177,7 +178,7 @@ class Worker:
         os.close(self._log)
         return log
 
-    def _ended(self) -> Failed:
+    def _ended(self, seconds: int) -> Failed:
         status = os.read(self._exit, STATUS.size)
         if len(status) < STATUS.size:
             raise Lost("the server of workers ended")
@@ -185,7 +186,7 @@ class Worker:
         self.alive = False
         if code == -signal.SIGXCPU:
             return Failed(
-                f"an answer within {self._limits.seconds} seconds of processor time (the limit of time)",
+                f"an answer within {seconds} seconds of processor time (the limit of time)",
                 "none within that time",
             )
         how = f"by {signal.Signals(-code).name}" if code < 0 else f"with code {code}"

@@ -27,6 +27,9 @@ def examine(assignment: Assignment, asked: Asked, limits: Limits, comparer: Comp
         allow=assignment.allow,
         loss=assignment.train.loss if assignment.train else None,
         comparer=comparer,
+        training=load_training(assignment),
+        train=assignment.train,
+        data=assignment.data,
     )
     marker = Marker(question, assignment.order, limits)
     if not assignment.reference:
@@ -93,7 +96,8 @@ def load_examples(assignment: Assignment) -> Examples | None:
     data = assignment.data
     if data is None or not any(one.check.needs_examples for one in assignment.checks):
         return None
-    from builder.runtime.data import Preprocessing, load_arrays
+    from builder.runtime.data import load_arrays
+    from builder.runtime.preprocessing import Preprocessing
 
     folder = assignment.folder
     source = data.fitted.describe(folder)
@@ -108,6 +112,28 @@ def load_examples(assignment: Assignment) -> Examples | None:
         source.target,
         affine=tuple(type(step).__name__ for step in data.affine),
         preprocessing=None if fits else Preprocessing.fit(data, source).to_json(),
+        lengths=lengths,
+        vocabulary=source.input.vocabulary,
+    )
+
+
+def load_training(assignment: Assignment) -> Examples | None:
+    """The data's training part, if a check reads it, and what its preprocessing comes to. Raises ``DataError``."""
+    data = assignment.data
+    if data is None or not any(one.check.needs_training for one in assignment.checks):
+        return None
+    import torch
+
+    from builder.runtime.data import load_arrays
+    from builder.runtime.preprocessing import Preprocessing
+
+    source = data.fitted.describe(assignment.folder)
+    inputs, labels, lengths = load_arrays(data, assignment.folder, "train")
+    return Examples(
+        inputs,
+        labels,
+        source.target,
+        preprocessing=Preprocessing.fit(data, source, torch.from_numpy(inputs)).to_json(),
         lengths=lengths,
         vocabulary=source.input.vocabulary,
     )

@@ -72,10 +72,12 @@ def _warm() -> None:
     """Takes a small network the whole way once: what torch and we set up on first use is then there."""
     import torch
 
+    import builder.runtime.attacking
     import builder.runtime.equality
+    import builder.runtime.sourced
     import builder.runtime.through_time  # noqa: F401
-    from builder.runtime.data import Preprocessing
     from builder.runtime.module import build
+    from builder.runtime.preprocessing import Preprocessing
 
     spec = loads(_SMALL)
     Outline.from_json(Outline.of(spec.graph).to_json())
@@ -88,6 +90,18 @@ def _warm() -> None:
         with torch.inference_mode():
             network(x)
         network(x).sum().backward()
+
+
+def _warm_training() -> None:
+    """What an optimiser's first step sets up, which takes seconds: for assignments that train here."""
+    import torch
+
+    import builder.runtime.game_loop
+    import builder.runtime.loop  # noqa: F401
+
+    torch.optim.Adam([torch.nn.Parameter(torch.ones(1))]).step()
+    gc.collect()
+    gc.freeze()
 
 
 class _Server:
@@ -145,6 +159,8 @@ class _Server:
         """The checks of an assignment, read once and not by every worker."""
         if text not in self._checks:
             self._checks[text] = revive(text)
+            if any(check.needs_training for check in self._checks[text]):
+                _warm_training()
         return self._checks[text]
 
 

@@ -58,7 +58,7 @@ def serve(channel: socket.socket, submission: Submission, checks: tuple[Check, .
             asked = receive(channel, limits.arrays)
         except (Closed, Garbled):
             return
-        allow_seconds(limits.seconds)
+        allow_seconds(int(asked.data["seconds"]))
         number = int(asked.data["check"])
         work: Works = Comparison() if number == COMPARISON else checks[number]
         answer = attempt(work, Task(asked.data["parameters"], asked.arrays), submission)

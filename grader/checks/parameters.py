@@ -78,6 +78,10 @@ class parameters(Check):
     def needs_examples(self) -> bool:
         return False
 
+    @property
+    def takes_networks(self) -> bool:
+        return True
+
     def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
         return None
 

@@ -95,6 +95,10 @@ class shapes(Check):
     def needs_examples(self) -> bool:
         return False
 
+    @property
+    def takes_networks(self) -> bool:
+        return True
+
     def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
         if not isinstance(self.layers, str):
             known = {layer.name: layer for layer in question.required.layers}

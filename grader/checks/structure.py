@@ -114,6 +114,10 @@ class structure(Check):
     def needs_examples(self) -> bool:
         return False
 
+    @property
+    def takes_networks(self) -> bool:
+        return True
+
     def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
         if self.gates is not None:
             self._wanted(self.gates, question)

@@ -46,6 +46,10 @@ class valid(Check):
     def needs_examples(self) -> bool:
         return False
 
+    @property
+    def takes_networks(self) -> bool:
+        return True
+
     def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
         return Task()
 

@@ -69,8 +69,8 @@ WRONG: dict[str, tuple[str, list[tuple[int, int, str]]]] = {
         [(7, 6, "there is no check `accuracies`")],
     ),
     "later": (
-        HEAD + "checks:\n  - {robustness: {zero: 0, full: 1}, points: 10}\n",
-        [(7, 6, "the check `robustness` is not available yet")],
+        HEAD + "checks:\n  - {kernels: {zero: 0, full: 1}, points: 10}\n",
+        [(7, 6, "the check `kernels` is not available yet")],
     ),
     "two types": (
         HEAD + "checks:\n  - {valid: {}, accuracy: {zero: 0, full: 1}, points: 10}\n",

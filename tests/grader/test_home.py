@@ -13,6 +13,8 @@ submission: {model: model.yaml, weights: weights.safetensors}
 checks:
   - {valid: {}, points: 2}
   - {name: clean, accuracy: {zero: 0, full: 1}, points: 5}
+  - {name: gap, generalisation: 0.1, needs: {clean: 0.5}}
+  - {name: shield, robustness: {worst_of: [{FGSM: 0.1}], zero: 0, full: 1}}
   - {name: secret, accuracy: {zero: 0, full: 1}, points: 3, visibility: hidden}
 """
 
@@ -24,7 +26,7 @@ def test_a_student_runs_what_he_may_know(tmp_path: Path) -> None:
     (own / "model.yaml").write_text("input: [1, 8, 8]\nlayers: [Flatten, {Linear: 10}]\n")
     result = check_folder(tmp_path / "assignment.yaml", own)
     assert [(one.planned.name, one.outcome) for one in result.checks] == [("valid", Passed())]
-    assert [one.name for one in result.elsewhere] == ["clean"]
+    assert [one.name for one in result.elsewhere] == ["clean", "gap", "shield"]
     (own / "model.yaml").write_text("layers: []\n")
     (broken,) = check_folder(tmp_path / "assignment.yaml", own).checks
     assert isinstance(broken.outcome, Failed) and broken.points == 0

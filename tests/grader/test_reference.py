@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
-from builder.errors import RunError
+from builder.errors import DataError, RunError
+from grader import Limits
+from grader.check import Task
 
 if TYPE_CHECKING:
     from tests.grader.conftest import Classroom
@@ -42,3 +45,10 @@ def test_a_reference_that_is_not_allowed_is_an_error(classroom: Classroom) -> No
     classroom.submit("ada")
     with pytest.raises(RunError, match=r"does not pass its own check `valid`.*1 × `Conv2d`"):
         classroom.grade()
+
+
+def test_more_data_than_may_be_handed_over_is_the_assignments_fault() -> None:
+    task = Task(arrays={"inputs": np.zeros(1000, np.float32)})
+    assert Limits(arrays=4000).refuse(None, task) is None
+    with pytest.raises(DataError, match="the data that a check needs fills 1 MiB"):
+        Limits(arrays=3999).refuse(None, task)

@@ -1,0 +1,261 @@
+"""gan: a generator whose samples are good, varied, and no copies of what it was trained on."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar, Final, Literal, Self, final
+
+import numpy as np
+from pydantic import model_validator
+
+from builder.component import Accepted, Rejected
+from builder.errors import Cause, DataError
+from builder.fields import Count, Natural, Probability
+from builder.measure import Sampled
+from builder.measures.modes import modes as modes_of_a_mixture
+from builder.measures.nearest_neighbours import nearest_neighbours
+from builder.shapes import TensorType
+from grader.check import Array, Check, Examples, Findings, Question, Role, Subject, Task
+from grader.critic import SURE, Opinion, covered, near, reached, surely, trained_critic
+from grader.generated import submitted_samples, trained_samples
+from grader.outcome import Failed, Outcome, Passed
+from grader.outline import Outline
+from grader.submission import Submission
+
+GAME: Final = 9  # passes of both players for one example: there and back, on real and on made ones
+MOST_COMPARED: Final = 2000
+MOST_TRAINED: Final = 10_000
+NEAREST: Final = 0.5  # of the distance that held-out examples have
+
+
+@final
+class gan(Check):
+    """Your GAN, trained here, makes samples that are good, varied and new.
+
+    Your two players are trained here for `epochs`, on the assignment's data, from their first weights (or taken
+    with the weights you handed in: `weights: submitted`). Of the samples, a share of `good` must lie where
+    examples lie and show one class surely, to a critic that is trained here too; they must reach `modes` classes
+    (of a mixture of Gaussians: modes), and lie beside a share of `coverage` of the examples held out. The worst
+    of these three is the credit. Samples that repeat training examples, moved by a pixel too, are none: more than
+    a share of `copies`, and there is no credit.
+    """
+
+    accepts: ClassVar[tuple[Accepted, ...]] = (
+        Accepted("{epochs: 20, modes: 8, good: 0.8, coverage: 0.7}"),
+        Accepted("{weights: submitted, good: 0.7}"),
+        Accepted("{epochs: 5, modes: 10, samples: 500, copies: 0.05, seconds: 600, seed: 1}"),
+    )
+    rejects: ClassVar[tuple[Rejected, ...]] = (
+        Rejected("{epochs: 5}", "`gan` needs `good`, `modes` or `coverage`"),
+        Rejected("{good: 0.5}", "how long is it trained here? `epochs` is missing"),
+        Rejected("{weights: submitted, epochs: 5, good: 0.5}", "weights that are submitted are not trained here"),
+        Rejected("{epochs: 5, good: 2}", "expected a real number from 0 to 1, found 2"),
+        Rejected("{epochs: 5, good: 0}", "`good: 0` asks for nothing"),
+    )  # fmt: skip
+
+    weights: Literal["trained_here", "submitted"] = "trained_here"
+    epochs: Count | None = None
+    modes: Count | None = None
+    good: Probability | None = None
+    coverage: Probability | None = None
+    copies: Probability = 0.1
+    samples: Count = 1000
+    seconds: Count = 60
+    seed: Natural = 0
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.modes is None and self.good is None and self.coverage is None:
+            raise Cause("`gan` needs `good`, `modes` or `coverage`", "As in `{epochs: 20, good: 0.8}`.")
+        for name in ("good", "coverage"):
+            if getattr(self, name) == 0:
+                raise Cause(f"`{name}: 0` asks for nothing", "Leave it out.", field=name)
+        if self.weights == "trained_here" and self.epochs is None:
+            raise Cause("how long is it trained here? `epochs` is missing", "As in `epochs: 20`.")
+        if self.weights == "submitted" and self.epochs is not None:
+            raise Cause(
+                "weights that are submitted are not trained here", "Leave `epochs` out.", field="epochs"
+            )
+        return self
+
+    @property
+    def reads(self) -> tuple[Role, ...]:
+        return ("model",) if self.weights == "trained_here" else ("model", "weights")
+
+    @property
+    def needs_reference(self) -> bool:
+        return True
+
+    @property
+    def needs_examples(self) -> bool:
+        return True
+
+    @property
+    def needs_training(self) -> bool:
+        return True
+
+    def without_answers(self) -> Self:
+        return self.model_copy(update={"modes": None, "good": 1.0, "coverage": None, "copies": 0.0})
+
+    @property
+    def takes_networks(self) -> bool:
+        return True
+
+    def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
+        held_out, trained = question.examples, question.training
+        assert held_out is not None and trained is not None and question.data is not None, "it needs them"
+        classes = trained.target.classes
+        if trained.vocabulary is not None or trained.lengths is not None or trained.per_step:
+            raise DataError("`gan` judges images and points, and the data gives sequences")
+        if self.modes is not None and classes is None:
+            raise DataError("`modes` are classes, and the data has none")
+        wrong = _misfit(subject.network, trained)
+        if wrong is not None:
+            return wrong
+        arrays = {"inputs": trained.inputs, "labels": trained.labels}
+        if subject.is_reference:  # the critic is trained where no student's file is
+            return Task({"critic": classes}, arrays) if classes is not None else None
+        network, number = subject.network, len(trained.inputs)
+        outputs = 2 * question.data.batch_size * sum(layer.output.size for layer in network.layers)
+        source = question.data.fitted.describe(question.folder)
+        return Task(
+            {
+                "preprocessing": trained.preprocessing,
+                "per_step": False,
+                "classes": classes,
+                "batch_size": question.data.batch_size,
+                "shuffle": question.data.shuffle,
+                "data": question.data.plain(),
+                "bounds": None if source.range is None else list(source.range),
+                "epochs": self.epochs or 0,
+                "samples": self.samples,
+                "seed": self.seed,
+            },
+            arrays,
+            operations=network.multiply_adds * (GAME * (self.epochs or 0) * number + self.samples),
+            values=trained.inputs.size * 2 + 3 * outputs,
+            seconds=self.seconds,
+        )
+
+    def work(self, task: Task, submission: Submission) -> Findings:
+        if "critic" in task.parameters:
+            classes = int(task.parameters["critic"])
+            return Findings(arrays=trained_critic(task.arrays["inputs"], task.arrays["labels"], classes))
+        made = submitted_samples if self.weights == "submitted" else trained_samples
+        return Findings(arrays={"samples": made(task, submission)})
+
+    def judge(self, question: Question, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        held_out, trained = question.examples, question.training
+        assert held_out is not None and trained is not None, "they were there in `prepare`"
+        samples = found.arrays["samples"]
+        assert samples.shape[1:] == trained.inputs.shape[1:], "`prepare` holds the shapes against each other"
+        finite = np.isfinite(samples.reshape(len(samples), -1)).all(axis=1)
+        if not finite.all():
+            return Failed(
+                "samples that are finite numbers",
+                f"not-a-number or infinity in {int((~finite).sum()):,} of {len(samples):,}",
+                "The game may have diverged: look at its losses.",
+            )
+        opinion = self._opinion(question, samples, reference.arrays)
+        told = _told(opinion, len(samples))
+        if opinion.copied > self.copies or opinion.nearness < NEAREST:
+            return Failed(
+                "samples that are new",
+                told,
+                "They repeat the training examples, or lie much nearer to them than other examples do.",
+                direction="samples that repeat the training examples",
+            )
+        bounds = (("good", opinion.good, self.good), ("coverage", opinion.coverage, self.coverage),
+                  ("modes", opinion.reached, self.modes))  # fmt: skip
+        shares = {
+            name: min(float(value or 0) / wanted, 1.0) for name, value, wanted in bounds if wanted is not None
+        }
+        worst = min(shares, key=shares.__getitem__)
+        if shares[worst] >= 1:
+            return Passed(told)
+        return Failed(
+            ", ".join(f"{name} of at least {wanted:g}" for name, _, wanted in bounds if wanted is not None),
+            told,
+            fraction=shares[worst],
+            direction=f"too little in `{worst}`",
+        )
+
+    def _opinion(self, question: Question, samples: Array, critic: dict[str, Array]) -> Opinion:
+        held_out, trained = question.examples, question.training
+        assert held_out is not None and trained is not None and question.data is not None
+        some, known = held_out.inputs[:MOST_COMPARED], trained.inputs
+        copied, nearness = self._copied(question, samples, some, known)
+        coverage = covered(samples, some)
+        mixture = self._mixture(question, samples)
+        if mixture is not None:
+            return Opinion(mixture[0], mixture[1], coverage, copied, nearness)
+        good = near(samples, some, known[:MOST_TRAINED])
+        if not critic:
+            return Opinion(float(good.mean()), None, coverage, copied, nearness)
+        classes, sure = surely(critic, samples)
+        good &= sure >= SURE
+        number = int(trained.target.classes or 0)
+        return Opinion(float(good.mean()), reached(classes, good, number), coverage, copied, nearness)
+
+    def _mixture(self, question: Question, samples: Array) -> tuple[float, int] | None:
+        """Good samples and modes reached, where the source says where its modes are."""
+        assert question.data is not None
+        if getattr(question.data.source, "centres", None) is None:
+            return None
+        found = modes_of_a_mixture(least=max(1, len(samples) // 200)).of(
+            _sampled(question, samples, samples, samples)
+        )
+        return found["good_samples"], int(found["modes"])
+
+    def _copied(
+        self, question: Question, samples: Array, held_out: Array, trained: Array
+    ) -> tuple[float, float]:
+        """The share of copies, of images alone (points of a plane lie close anyway), and how near samples lie."""
+        images = trained.ndim == 4 and min(trained.shape[2:]) > 2
+        measure = nearest_neighbours(shift=1 if images else 0)
+        found = measure.of(_sampled(question, samples, held_out, trained))
+        ratio = found["nearest_ratio"]
+        return (found["copied"] if images else 0.0), ratio if math.isfinite(ratio) else 1.0
+
+
+def _misfit(network: Outline, examples: Examples) -> Failed | None:
+    """In what the players do not fit the data, or none."""
+    if not network.players:
+        return Failed(
+            "a spec with `adversarial`",
+            "one network" if not network.networks else "networks that do not play against each other",
+        )
+    generator, discriminator = network.players
+    wanted = TensorType(examples.inputs.shape[1:])
+    gives = network.layer(network.outputs.get(generator, ""))
+    if gives is None or gives.output != wanted:
+        return Failed(
+            f"a generator that gives {wanted}, as the data", "none" if gives is None else f"{gives.output}"
+        )
+    takes = network.inputs.get(f"{discriminator}.input")
+    if takes != wanted:
+        return Failed(f"a discriminator that takes {wanted}, as the data", f"{takes}")
+    label = network.inputs.get(f"{generator}.label")
+    if label is not None and label.vocabulary != examples.target.classes:
+        return Failed(
+            f"players that are told one of {examples.target.classes} classes", f"one of {label.vocabulary}"
+        )
+    return None
+
+
+def _told(opinion: Opinion, number: int) -> str:
+    modes = "" if opinion.reached is None else f"; {opinion.reached} modes reached"
+    return (
+        f"of {number:,} samples {opinion.good:.3g} are good{modes}; they cover {opinion.coverage:.3g} of the "
+        f"examples; {opinion.copied:.3g} are copies, and they lie {opinion.nearness:.3g} times as far from the "
+        "training examples as other examples do"
+    )
+
+
+def _sampled(question: Question, samples: Array, held_out: Array, trained: Array) -> Sampled:
+    import torch
+
+    assert question.data is not None
+    logits = torch.zeros(0)
+    made, real, known = (torch.from_numpy(np.ascontiguousarray(one)) for one in (samples, held_out, trained))
+    return Sampled(made, real, known, logits, logits, question.data, question.folder)

@@ -1,0 +1,253 @@
+"""robustness: what is left of the accuracy under the worst of several attacks and disturbances.
+
+Tests of an evaluation that may mislead: Carlini et al., "On Evaluating Adversarial Robustness" (2019); Croce &
+Hein, "Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse Parameter-free Attacks" (2020).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, ClassVar, Final, Literal, Self, final
+
+import numpy as np
+from pydantic import model_validator
+
+from builder.attack import Attack
+from builder.component import Accepted, Choices, Component, Rejected
+from builder.disturbance import Disturbance
+from builder.errors import Cause, DataError
+from builder.fields import Count, Natural, Probability
+from builder.training.metrics.classification import predicted
+from grader.attacked import FEW, MORE, against_the_reference, against_the_submission, spread
+from grader.check import Array, Check, Examples, Findings, Question, Role, Subject, Task
+from grader.checks.accuracy import wilson
+from grader.outcome import Failed, Outcome, Passed
+from grader.predicting import held, misfit, said_of
+from grader.submission import Submission
+from grader.threats import named, passes, threats
+
+BATCH_VALUES: Final = 1 << 21
+FORWARD_AND_BACK: Final = 3
+MASKED: Final = 0.01  # of the examples that are right: more make an evaluation that says nothing
+STRAY: Final = 0.02  # of the examples: what luck may do to one attack against another
+_HIDDEN: Final = "gradients that lead the attacks"
+
+
+@final
+class robustness(Check):
+    """Your network is right, and stays right under the worst of these attacks and disturbances.
+
+    An example counts if it is right as it is and under every one of `worst_of`; the share of all examples that
+    count earns credit in a straight line from `zero` to `full`. An attack goes against your network, from what it
+    says of the clean example, within `eps` in units of data scaled to [0, 1]; the same attack on the reference is
+    always tried too. Examples whose gradient is 0 were not attacked, and do not count; more than 1 % of them, and
+    there is no credit. `examples` is how many are tried (absent: all). The scale of your logits, and that of your
+    input, make no difference.
+    """
+
+    accepts: ClassVar[tuple[Accepted, ...]] = (
+        Accepted("{worst_of: [{FGSM: {eps: 0.1}}, {PGD: {eps: 0.1, steps: 20}}], zero: 0.1, full: 0.5}"),
+        Accepted("{worst_of: [{Rotation: 15}, {Blur: {severity: 3}}], zero: 0.5, full: 0.9, examples: 200}"),
+    )
+    rejects: ClassVar[tuple[Rejected, ...]] = (
+        Rejected("{zero: 0, full: 1}", "`robustness` needs `worst_of`"),
+        Rejected("{worst_of: [], zero: 0, full: 1}", "`worst_of` is empty"),
+        Rejected("{worst_of: [{FGSM: 0.1}], zero: 0.5, full: 0.5}", "`full` is 0.5, and must be above `zero`, 0.5"),
+        Rejected(
+            "{worst_of: [{Tilt: 5}], zero: 0, full: 1}", "there is no attack or disturbance `Tilt`"
+        ),
+        Rejected(
+            "{worst_of: [{FGSM: {eps: 0.1, targeted: true}}], zero: 0, full: 1}",
+            "an attack here leads away from the right class: it is not `targeted`",
+        ),
+    )  # fmt: skip
+
+    worst_of: Annotated[tuple[Component, ...], Choices(threats)]
+    zero: Probability
+    full: Probability
+    weights: Literal["submitted"] = "submitted"
+    examples: Count | None = None
+    seed: Natural = 0
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if not self.worst_of:
+            raise Cause("`worst_of` is empty", "As in `worst_of: [{FGSM: {eps: 0.1}}].`", field="worst_of")
+        for threat in self.worst_of:
+            if isinstance(threat, Attack) and threat.targeted:
+                raise Cause(
+                    "an attack here leads away from the right class: it is not `targeted`", field="worst_of"
+                )
+            if isinstance(threat, Attack) and threat.eps is None:
+                raise Cause(
+                    f"`{type(threat).__name__}` without `eps` may go any distance, and every network gives way",
+                    "Add `eps`.",
+                    field="worst_of",
+                )
+        if self.full <= self.zero:
+            raise Cause(f"`full` is {self.full:g}, and must be above `zero`, {self.zero:g}", field="full")
+        return self
+
+    @property
+    def reads(self) -> tuple[Role, ...]:
+        return ("model", "weights")
+
+    @property
+    def needs_reference(self) -> bool:
+        return True
+
+    @property
+    def reference_needs(self) -> tuple[Role, ...]:
+        return ("weights",)
+
+    @property
+    def needs_examples(self) -> bool:
+        return True
+
+    def without_answers(self) -> Self:
+        return self.model_copy(update={"zero": 0.0, "full": 1.0})
+
+    def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
+        examples, network = question.examples, subject.network
+        assert examples is not None, "the runner loads what `needs_examples` asks for"
+        wrong = misfit(network, examples)
+        if wrong is not None:
+            return wrong
+        bounds = self._bounds(question, examples)
+        chosen = self._chosen(examples)
+        inputs = np.clip(examples.inputs[chosen], *bounds)
+        number, each, classes = len(inputs), held(network, 1), examples.target.classes or 2
+        parameters = said_of(examples) | {
+            "reference": subject.is_reference,
+            "bounds": list(bounds),
+            "batch": max(1, min(number, BATCH_VALUES // max(each, 1))),
+            "seed": self.seed,
+        }
+        work = sum(passes(threat, classes) for threat in self.worst_of)
+        more = 0 if subject.is_reference else MORE * work * min(FEW, number)
+        arrays = {"inputs": inputs}
+        if not subject.is_reference:
+            arrays |= {name: question.found.arrays[name] for name in self._given}
+        return Task(
+            parameters,
+            arrays,
+            operations=network.multiply_adds * (FORWARD_AND_BACK * (work * number + more) + 4 * number),
+            values=inputs.size * (2 + len(self.worst_of)) + 4 * parameters["batch"] * each,
+        )
+
+    def work(self, task: Task, submission: Submission) -> Findings:
+        against = against_the_reference if task.parameters["reference"] else against_the_submission
+        return against(self.worst_of, task, submission)
+
+    def judge(self, question: Question, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        assert question.examples is not None, "they were there in `prepare`"
+        labels = question.examples.labels[self._chosen(question.examples)]
+        few = spread(len(labels), FEW)
+        right = {
+            name: predicted(rows) == (labels[few] if name.startswith("more.") else labels)
+            for name, rows in found.arrays.items()
+            if name != "masked"
+        }
+        clean, masked = right["clean"], found.arrays["masked"].astype(bool)
+        held_up = [right[name] for name in right if name.startswith(("white.", "given."))]
+        counted = clean & np.all(held_up, axis=0)
+        hidden = int((counted & masked).sum())
+        value = float((counted & ~masked).mean())
+        told = self._told(right, value, len(labels))
+        doubts = list(self._doubts(found, right, hidden))
+        if doubts:
+            told += f". This may mislead: {'; '.join(doubts)}"
+        if hidden > MASKED * clean.sum():
+            return Failed(
+                _HIDDEN,
+                f"a gradient of 0, or none, on {hidden:,} of {int(counted.sum()):,} examples that seem to stay right",
+                "What hides the gradient does not make a network robust: look for saturated activations and a "
+                "Softmax at the end.",
+                direction="gradients that are 0 hide the network from the attacks",
+                detail=told,
+            )
+        credit = (value - self.zero) / (self.full - self.zero)
+        if credit >= 1:
+            return Passed(told)
+        return Failed(
+            f"at least {self.full:g} of the examples right under all of {self._listed}",
+            told,
+            fraction=max(credit, 0.0),
+            direction="too few examples stay right",
+        )
+
+    @property
+    def _given(self) -> list[str]:
+        return [f"given.{place}" for place in range(len(self.worst_of))]
+
+    @property
+    def _listed(self) -> str:
+        return ", ".join(named(threat) for threat in self.worst_of)
+
+    def _chosen(self, examples: Examples) -> Array:
+        """The places of the examples that are tried, spread evenly."""
+        number = len(examples.inputs)
+        return spread(number, self.examples or number)
+
+    def _bounds(self, question: Question, examples: Examples) -> tuple[float, float]:
+        """What examples lie in. Raises ``DataError`` for data that cannot be attacked."""
+        assert question.data is not None, "there are examples"
+        if examples.target.classes is None or examples.per_step:
+            raise DataError(
+                "`robustness` counts examples that stay right, and the data has no class for each"
+            )
+        if examples.vocabulary is not None or examples.lengths is not None:
+            raise DataError("`robustness` changes real numbers, and the data gives tokens or sequences")
+        source = question.data.fitted.describe(question.folder)
+        if source.range is None:
+            raise DataError(
+                "`robustness` needs the range of the data, which is the unit of `eps`",
+                "As in `NPZ: {path: x.npz, range: [0, 1]}`.",
+            )
+        for threat in self.worst_of:
+            if isinstance(threat, Disturbance):
+                try:
+                    threat.check(examples.kind)
+                except Cause as cause:
+                    raise DataError(cause.problem, cause.hint) from None
+        return source.range
+
+    def _told(self, right: dict[str, Array], value: float, number: int) -> str:
+        """The receipt: clean, each by itself, and all together with its interval."""
+        clean, parts = right["clean"], []
+        for place, threat in enumerate(self.worst_of):
+            if isinstance(threat, Attack):
+                own, other = (float((clean & right[f"{how}.{place}"]).mean()) for how in ("white", "given"))
+                parts.append(f"{named(threat)} {own:.3g} (the reference's {other:.3g})")
+            else:
+                parts.append(f"{named(threat)} {float((clean & right[f'given.{place}']).mean()):.3g}")
+        low, high = wilson(round(value * number), number)
+        return (
+            f"{round(value * number):,} of {number:,} = {value:.4g} (95 % interval {low:.3f} to {high:.3f}) "
+            f"under all; clean {float(clean.mean()):.3g}, {', '.join(parts)}"
+        )
+
+    def _doubts(self, found: Findings, right: dict[str, Array], hidden: int) -> Iterator[str]:
+        """Why the figure may say less than it seems to."""
+        clean = right["clean"]
+        if hidden:
+            yield f"the gradient is 0, or none, on {hidden:,} examples, which do not count"
+        if found.data["repeats"] is not True:
+            yield "the network says something else each time it is asked"
+        if found.data["holds"] is not True:
+            yield "an attack with eps 0 changes what it says"
+        for place, threat in enumerate(self.worst_of):
+            if not isinstance(threat, Attack):
+                continue
+            white, given = right[f"white.{place}"], right[f"given.{place}"]
+            if (clean & given).sum() < (clean & white).sum() - STRAY * len(clean):
+                yield (
+                    f"{named(threat)} on the reference does more than on the network itself, whose gradients lead "
+                    "nowhere"
+                )
+            more = right.get(f"more.{place}")
+            if more is not None:
+                few = spread(len(clean), FEW)
+                lost = int((clean & white)[few].sum() - (clean[few] & more).sum())
+                if lost > max(0.05 * len(few), 2):
+                    yield f"{named(threat)} with {MORE} times the steps does more: {lost} of {len(few)} examples"
