@@ -253,21 +253,22 @@ def one_layer(chance: random.Random) -> str:
     return f"{name}: {example}" if example else name
 
 
-def some_layers(chance: random.Random, count: int) -> list[str]:
-    """Items that may follow: a layer, several in a row, two branches that meet, or a shared layer."""
-    match chance.randrange(6):
+def some_layers(chance: random.Random, count: int, form: int) -> list[str]:
+    """Items that may follow, in one of six forms: a layer, several in a row, two branches that meet, or a shared layer."""
+    match form:
         case 0:
             return [f"{{repeat: {chance.randint(1, 3)}, {one_layer(chance)}}}"]
         case 1:
             inner = ", ".join(f"{{{one_layer(chance)}}}" for _ in range(chance.randint(1, 2)))
             return [f"{{repeat: {chance.randint(1, 2)}, layers: [{inner}]}}"]
         case 2:
-            layer = one_layer(chance)
+            layer, merge = one_layer(chance), chance.choice(MERGING)
+            third = "" if merge == "Dot" else f", left{count}"
             return [
                 f"{{name: left{count}, {one_layer(chance)}}}",
                 f"{{name: right{count}, {layer}}}",
                 f"{{name: again{count}, from: left{count}, {layer}}}",
-                f"{chance.choice(MERGING)}: [right{count}, again{count}, left{count}]",
+                f"{merge}: [right{count}, again{count}{third}]",
             ]
         case 3:
             return [f"{{name: twice{count}, {one_layer(chance)}}}", f"{{share: twice{count}}}"]
@@ -287,10 +288,13 @@ def network(chance: random.Random) -> str:
         return f"input: {shape}\n{blocks if 'Own' in listed else ''}layers:\n{listed}"
 
     for count in range(chance.randint(2, 9)):
-        more = ["Own: 1"] if blocks and chance.random() < 0.3 else some_layers(chance, count)
-        longer = spec(items + more)
-        if read_or_refuse(lambda text=longer: loads(text)) is not None:  # type: ignore[misc]
-            items += more
+        form = chance.randrange(6)
+        for _ in range(6):  # most of what is drawn does not fit what arrives
+            more = ["Own: 1"] if blocks and chance.random() < 0.3 else some_layers(chance, count, form)
+            longer = spec(items + more)
+            if read_or_refuse(lambda text=longer: loads(text)) is not None:  # type: ignore[misc]
+                items += more
+                break
     return spec(items)
 
 

@@ -45,6 +45,7 @@ class GroupNorm(Layer):
             "`GroupNorm` over the free axis T of N×T×6: each example has another length there",
             on=(("T", 6),),
         ),
+        Rejected("1", "`GroupNorm` needs a shape of at least one axis (C, …), and N arrives", on=((),)),
     )
 
     num_groups: Count
@@ -56,6 +57,8 @@ class GroupNorm(Layer):
     def rule(self, *arrives: TensorType) -> Inferred:
         (x,) = arrives
         expect_reals(x, "GroupNorm")
+        if not x.shape:
+            raise Cause(f"`GroupNorm` needs a shape of at least one axis (C, …), and {x} arrives")
         channels = expect_fixed(x, "GroupNorm")[0]
         if channels % self.num_groups:
             raise Cause(
