@@ -27,14 +27,15 @@ Logits = Callable[["Tensor"], "Tensor"]  # inputs N×… within the bounds to lo
 
 class Aim(NamedTuple):
     """What an attack is to reach: logits of which ``y`` (int64, N) is no longer the largest, or, ``targeted``,
-    is the largest."""
+    is the largest. ``left``: the class that a targeted attack starts from, where it needs to know."""
 
     y: Tensor
     targeted: bool
+    left: Tensor | None = None
 
     def of(self, chosen: Tensor) -> Aim:
         """The aim of some examples: a mask or indices."""
-        return Aim(self.y[chosen], self.targeted)
+        return Aim(self.y[chosen], self.targeted, None if self.left is None else self.left[chosen])
 
 
 class Attack(Component):

@@ -90,7 +90,7 @@ def attack(
     \b
         gradspec attack run
         gradspec attack run --attack PGD --eps 0,0.1,0.2,0.3 --out attacked
-        gradspec attack run --attack "{PGD: {eps: 0.2, steps: 100}}" --attack DeepFool
+        gradspec attack run --attack "{PGD: {eps: 0.2, steps: 99}}" --norm L2
     """
     distances = _distances(eps)
     if norm not in (None, *DISTANCES):
@@ -163,7 +163,7 @@ def _attack(
             far = False
     elif isinstance(root, Scalar) and isinstance(root.value, str):
         problem = f"`{text}` is no attack, and none that the spec of the run names"
-        raise RunError(problem, did_you_mean(text, [*spec.attacks, *attacks]))
+        raise RunError(problem, did_you_mean(text, dict.fromkeys([*spec.attacks, *attacks])))
     report = Report()
     found = Reader(report, {}).choice(attacks, root)
     report.raise_errors()
@@ -185,7 +185,9 @@ def _in_norm(name: str, attack: Attack, norm: str, distances: Sequence[float] | 
     except Cause as cause:
         raise RunError(f"`{name}` cannot be asked for {norm}: {cause.problem}", cause.hint) from None
     except ValidationError:
-        raise RunError(f"`{name}` ({type(attack).__name__}) has no norm {norm}") from None
+        kind = type(attack).__name__
+        called = f"`{name}`" if name == kind else f"`{name}` ({kind})"
+        raise RunError(f"{called} has no norm {norm}") from None
 
 
 def robustness_lines(found: Robustness) -> list[render.Line]:

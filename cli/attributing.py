@@ -70,6 +70,8 @@ def explain_prediction(
         gradspec explain-prediction run digits.npz:3 --class 7 --method Saliency
         gradspec explain-prediction run photo.png --layer conv2d_2
     """
+    if out is not None and out.suffix.lower() != ".png":
+        raise typer.BadParameter(f"`{out}` does not end in .png.", param_hint="'--out'")
     with answers(as_json):
         from builder.runtime import load_run
         from builder.runtime.attribution import explain_prediction as explain

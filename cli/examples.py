@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from builder.errors import DataError
 
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from builder.spec import ModelSpec
+
+SAVE_ONE: Final = "Save one with numpy: `np.savez('examples.npz', x=images)`."
 
 
 def read_examples(path: Path, channels: int | None = None) -> tuple[NDArray[Any], NDArray[Any] | None]:
@@ -24,11 +26,17 @@ def read_examples(path: Path, channels: int | None = None) -> tuple[NDArray[Any]
         if path.suffix.lower() == ".png":
             return _picture(path, channels) / np.float32(255), None
         loaded = np.load(path, allow_pickle=False)
-        array = loaded if isinstance(loaded, np.ndarray) else loaded["x"]
-        lengths = None if isinstance(loaded, np.ndarray) or "lengths" not in loaded else loaded["lengths"]
+        if isinstance(loaded, np.ndarray):
+            array, lengths = loaded, None
+        else:
+            with loaded:
+                array, lengths = loaded["x"], loaded.get("lengths")
     except (ValueError, KeyError, OSError, EOFError, SyntaxError) as error:
-        hint = "Save one with numpy: `np.savez('examples.npz', x=images)`."
-        raise DataError(f"`{path}` holds no examples that can be read: {error}", hint) from None
+        # numpy's own words advise unpickling
+        told = "it is no array of numbers" if "pickle" in str(error) else error
+        raise DataError(f"`{path}` holds no examples that can be read: {told}", SAVE_ONE) from None
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"`{path}` holds no examples that can be read: {array.dtype} are no reals", SAVE_ONE)
     return array / np.float32(255) if array.dtype == np.uint8 else array, lengths
 
 

@@ -50,8 +50,8 @@ class APGD(Attack):
     loss rose in fewer than ``rho`` of the steps since, or where neither η nor the best loss changed.
     ``loss``: ``CE``, the cross-entropy, or ``DLR``, (max_{i≠y} z_i − z_y)/(z_π₁ − z_π₃) with π the order of
     the logits, which does not change with their scale; towards a target t,
-    (z_t − max_{i≠t} z_i)/(z_π₁ − (z_π₃ + z_π₄)/2). An example is left as soon as it gives way; ``restarts`` begins
-    again for those that do not. ``eps`` is in units of data scaled to [0, 1].
+    (z_t − z_y)/(z_π₁ − (z_π₃ + z_π₄)/2), y what the network says without attack. An example is left as soon as it
+    gives way; ``restarts`` begins again for those that do not. ``eps`` is in units of data scaled to [0, 1].
     Croce & Hein, "Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse Parameter-free Attacks"
     (2020).
     """
@@ -75,7 +75,13 @@ class APGD(Attack):
     restarts: Count = 1
 
     def search(self, logits: Logits, ball: Ball, aim: Aim, generator: Generator) -> Tensor:
+        import torch
+
         from builder.runtime.perturbation import retried
+
+        if self.targeted:
+            with torch.no_grad():
+                aim = aim._replace(left=logits(ball.centre).argmax(1))
 
         def once(start: Tensor, ball: Ball, aim: Aim) -> Tensor:
             return self._climb(logits, ball, start, aim)
@@ -175,6 +181,7 @@ def checkpoints(steps: int) -> frozenset[int]:
 def difference_of_logits_ratio(logits: Tensor, aim: Aim) -> Tensor:
     """DLR of each example (N): the larger, the nearer to the aim; the scale and a shift of the logits cancel.
 
+    Towards a target it says how far that is before ``aim.left``, or, where that is not known, before all others.
     Raises ``RunError`` for fewer than three classes, or four where ``targeted``.
     """
     from builder.runtime.perturbation import lead
@@ -187,4 +194,8 @@ def difference_of_logits_ratio(logits: Tensor, aim: Aim) -> Tensor:
         )
     top = logits.topk(needed).values
     below = (top[:, 2] + top[:, 3]) / 2 if aim.targeted else top[:, 2]
-    return lead(logits, aim) / (top[:, 0] - below).clamp_min(1e-12)
+    ahead = lead(logits, aim)
+    if aim.left is not None:
+        goal, left = (logits.gather(1, k.unsqueeze(1)).squeeze(1) for k in (aim.y, aim.left))
+        ahead = goal - left
+    return ahead / (top[:, 0] - below).clamp_min(1e-12)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from builder.runtime.perturbation import Ball
 
-INSIDE: Final = 0.999999  # of the way to the bounds: at them, the inverse of tanh is infinite
+INSIDE: Final = 0.999  # of the way to the bounds: at them tanh is flat, and no step would leave them
 BETAS: Final = (0.9, 0.999)  # Adam's
 PROGRESS: Final = (
     0.9999  # a tenth of the steps makes a loss at least this much smaller, or the rest is not done
@@ -71,7 +71,10 @@ class CW(Attack):
         import torch
 
         found = ball.centre.clone()
-        nearest = torch.full(found.shape[:1], math.inf, dtype=found.dtype, device=found.device)
+        exact = torch.promote_types(found.dtype, torch.float32)  # what Adam needs: 16 bits lose its averages
+        nearest = torch.full(found.shape[:1], math.inf, dtype=exact, device=found.device)
+        with torch.no_grad():
+            nearest[self._met(logits(found), aim)] = 0  # these are there already
         c, low, high = torch.full_like(nearest, self.c), torch.zeros_like(nearest), nearest.clone()
         for _ in range(self.binary_search_steps):
             met = self._minimise(logits, ball, aim, c, found, nearest)
@@ -85,10 +88,10 @@ class CW(Attack):
         """Which examples met the aim with this ``c`` (N); what is nearer than before goes into ``found``."""
         import torch
 
-        from builder.runtime.perturbation import back, lead, reached
+        from builder.runtime.perturbation import back, lead
 
         low, high = ball.bounds
-        x = (ball.centre - low) / ball.span
+        x = (ball.centre.to(nearest.dtype) - low) / ball.span
         w = ((2 * x - 1) * INSIDE).atanh_()
         state = _State(torch.arange(len(w), device=w.device), w, torch.zeros_like(w), torch.zeros_like(w))
         met = torch.zeros_like(nearest, dtype=torch.bool)
@@ -97,14 +100,12 @@ class CW(Attack):
             place, w, mean, square = state
             root = w.tanh()
             at = (root + 1) / 2
-            inputs = (low + ball.span * at).clamp_(low, high).requires_grad_()
+            inputs = (low + ball.span * at).to(found.dtype).clamp_(low, high).requires_grad_()
             z = logits(inputs)
-            past = lead(z, aim.of(place))
-            short = c[place] * (self.kappa - past).clamp_min(0)
+            short = c[place] * (self.kappa - lead(z, aim.of(place))).clamp_min(0)
             pull = 2 * (at - x[place]) + ball.span * back(short.sum(), inputs)
-            past = past.detach()
             distance = (at - x[place]).square().flatten(1).sum(1)
-            there = reached(z, aim.of(place)) & (past >= self.kappa)
+            there = self._met(z.detach(), aim.of(place))
             met[place] |= there
             better = there & (distance < nearest[place])
             nearest[place[better]], found[place[better]] = distance[better], inputs.detach()[better]
@@ -118,6 +119,12 @@ class CW(Attack):
                 if not len(state.place):
                     break
         return met
+
+    def _met(self, z: Tensor, aim: Aim) -> Tensor:
+        """Which logits are where the aim is, by ``kappa`` (N)."""
+        from builder.runtime.perturbation import lead, reached
+
+        return reached(z, aim) & (lead(z, aim) >= self.kappa)
 
     def _adam(self, w: Tensor, mean: Tensor, square: Tensor, gradient: Tensor, step: int) -> None:
         """One step of Adam, in place (Kingma & Ba, 2015)."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping as MappingABC
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
@@ -46,7 +47,7 @@ def attack(
 def read_attack(said: str | MappingABC[str, Any]) -> Attack:
     """The attack that plain data names, as a spec would. Raises ``RunError`` with every error of its fields."""
     report = Report()
-    found = Reader(report, {}).choice(attacks, _node(dict(said) if not isinstance(said, str) else said))
+    found = Reader(report, {}).choice(attacks, _node(said))
     if found is None or report.errors:
         problems = [f"{e.problem}. {e.hint}" if e.hint else e.problem for e in report.errors]
         raise RunError("; ".join(problems) or "an attack has a place that is not filled")
@@ -56,7 +57,9 @@ def read_attack(said: str | MappingABC[str, Any]) -> Attack:
 def _node(value: Any) -> Node:
     """Plain data as the reader takes it."""
     place = Place("<attack>", 1, 1)
-    if isinstance(value, dict):
+    if isinstance(value, np.generic | Tensor):
+        value = value.tolist()
+    if isinstance(value, MappingABC):
         return Mapping({k: _node(v) for k, v in value.items()}, dict.fromkeys(value, place), place)
     if isinstance(value, list | tuple):
         return Sequence(tuple(_node(item) for item in value), place)

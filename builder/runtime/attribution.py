@@ -115,6 +115,8 @@ def example_of_array(run: Run, x: Array, lengths: Array | None = None, index: in
     if many.ndim != len(wanted.shape) + 1:
         raise DataError(f"the network needs {wanted}, and examples of {list(array.shape)} are given")
     chosen = _one_of(len(many), index, "the file")
+    if not np.isfinite(many[chosen]).all():
+        raise DataError(f"example {chosen} holds a value that is no finite number")
     ready = run.preprocessing.apply_geometry(torch.from_numpy(many[chosen : chosen + 1])).numpy()[0]
     if not wanted.fits(ready.shape):
         found = f"{list(many.shape)} give {[len(many), *ready.shape]}"

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from builder.runtime.attack_run import Curve
 
 FEW: Final = 0.01  # of the examples: so many gradients may be zero
-MARGIN: Final = 0.03  # of accuracy: a difference that is more than chance among some hundred examples
+MARGIN: Final = 0.03  # of accuracy: a difference that is more than chance among many examples
+CHANCE: Final = 2  # examples: among few, so many more are chance too
 
 
 class Doubt(NamedTuple):
@@ -42,6 +43,11 @@ class Evaluated(NamedTuple):
     generator: Callable[[], torch.Generator]
     clean: float
     curves: Mapping[str, Curve]
+
+    @property
+    def margin(self) -> float:
+        """A difference of accuracies that is more than chance among so many examples."""
+        return MARGIN + CHANCE / len(self.x)
 
 
 def doubts(found: Evaluated, strongest: str | None) -> Iterator[Doubt]:
@@ -66,7 +72,8 @@ def _gradients(found: Evaluated) -> Iterator[Doubt]:
         ("zero_gradients", report.zero, "zero"),
         ("broken_gradients", report.broken, "no finite number"),
     ):
-        if share > FEW:
+        # What looks for the nearest example follows the logits, which a softmax does not flatten.
+        if share > FEW and (found.curves or name != "zero_gradients"):
             told = (
                 f"The gradient of the loss is {word} on {share:.0%} of the examples: attacks that follow it find "
                 "no way there. Very large logits do that, such as those of a last layer × 100."
@@ -100,7 +107,9 @@ def _one_step_beats_many(found: Evaluated) -> Iterator[Doubt]:
                 continue
             left = dict(zip(theirs.eps, theirs.accuracy, strict=True))
             worse = [
-                (e, a) for e, a in zip(mine.eps, mine.accuracy, strict=True) if left.get(e, a) > a + MARGIN
+                (e, a)
+                for e, a in zip(mine.eps, mine.accuracy, strict=True)
+                if left.get(e, a) > a + found.margin
             ]
             if worse:
                 eps, accuracy = worse[0]
@@ -118,7 +127,7 @@ def _of_strongest(found: Evaluated, name: str) -> Iterator[Doubt]:
     if steps > 1 and largest > 0:
         base = with_eps(attack, largest)
         less, more = (_left(found, one) for one in (base, base.model_copy(update={"steps": 2 * steps})))
-        if more < less - MARGIN:
+        if more < less - found.margin:
             told = (
                 f"{name} was not at its end: at eps {largest:g} {steps} steps leave {less:.1%} of those that are "
                 f"right, {2 * steps} steps {more:.1%}. Give it more `steps`."
@@ -127,7 +136,7 @@ def _of_strongest(found: Evaluated, name: str) -> Iterator[Doubt]:
     whole = 1.0 if attack.norm == "Linf" else math.sqrt(found.x[0].numel())
     classes = found.network(found.x[:1]).shape[1]
     left = _left(found, with_eps(attack, whole))
-    if left > 1 / classes + MARGIN:
+    if left > 1 / classes + found.margin:
         told = (
             f"At eps {whole:g}, where every input is within reach, {name} still leaves {left:.1%} of those that "
             f"are right, above {1 / classes:.1%} by chance: it does not find what is there."

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Final, NamedTuple
 
 import torch
@@ -75,6 +75,7 @@ class Watched:
 
 def _inputs(x: Tensor, bounds: tuple[float, float]) -> Tensor:
     low, high = bounds
+    x = _tensor(x, "x").detach()
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise RunError(f"Bounds are a smaller and a larger finite number, not ({low}, {high}).")
     if x.dim() < 2 or not x.is_floating_point():
@@ -85,27 +86,38 @@ def _inputs(x: Tensor, bounds: tuple[float, float]) -> Tensor:
             f"Inputs lie from {float(x.min()):g} to {float(x.max()):g}, outside their bounds ({low:g}, {high:g}).",
             "Bounds are the range of the data as the network takes them.",
         )
-    return x.detach()
+    return x.clone() if x.is_inference() else x  # a tensor of inference mode can have no gradient
 
 
 def _classes(y: Tensor, x: Tensor) -> Tensor:
+    y = _tensor(y, "y").detach()
     if y.shape != x.shape[:1] or y.dtype != torch.int64:
         raise RunError(f"{len(x)} examples need as many classes (int64), not {list(y.shape)} of {y.dtype}.")
     if y.numel() and int(y.min()) < 0:
         raise RunError(f"There is a class {int(y.min())} in `y`, and classes count from 0.")
-    return y.detach().to(x.device)
+    return (y.clone() if y.is_inference() else y).to(x.device)
+
+
+def _tensor(given: object, name: str) -> Tensor:
+    if not isinstance(given, Tensor):
+        raise RunError(
+            f"An attack needs tensors, and `{name}` is a `{type(given).__name__}`.",
+            f"Write `torch.as_tensor({name})`.",
+        )
+    return given
 
 
 @contextmanager
 def unchanged(logits: Logits) -> Iterator[None]:
     """Gradients are on; a module is in evaluation mode, and each of its parts is back in its own mode after."""
     modes = {part: part.training for part in logits.modules()} if isinstance(logits, nn.Module) else {}
-    # cuDNN goes back through a recurrent layer in training mode alone.
-    cudnn = torch.backends.cudnn.enabled and not any(isinstance(part, nn.RNNBase) for part in modes)
+    # cuDNN goes back through a recurrent layer in training mode alone. Other networks keep its flags as they are.
+    recurrent = any(isinstance(part, nn.RNNBase) for part in modes)
+    without = torch.backends.cudnn.flags(enabled=False) if recurrent else nullcontext()
     try:
         for part in modes:
             part.training = False
-        with torch.inference_mode(False), torch.enable_grad(), torch.backends.cudnn.flags(enabled=cudnn):
+        with torch.inference_mode(False), torch.enable_grad(), without:
             yield
     finally:
         for part, mode in modes.items():
@@ -245,11 +257,14 @@ class Ball(NamedTuple):
     def held(self, found: Tensor) -> Tensor:
         """What was found, within the ball; the centre where it is no finite number.
 
-        A point that the steps left in the ball does not move by a bit for Linf: its faces are x ± eps as rounded.
+        A point that the steps left in the ball does not move by a bit for Linf: its faces are x ± eps as rounded;
+        nor does any where there is no ``eps``.
         """
         x, (low, high) = self.centre, self.bounds
         finite = over(found.flatten(1).isfinite().all(1), x)
         found = torch.where(finite, found.detach(), x)
+        if self.eps is None:
+            return found.clamp(low, high)
         if self.norm == "Linf":
             return found.clamp(x - self.radius, x + self.radius).clamp_(low, high)
         return self.project_(found)

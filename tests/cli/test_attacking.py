@@ -127,6 +127,7 @@ def test_what_makes_figures_doubtful_is_told(gradspec: Gradspec) -> None:
         (["--attack", "{PGD: {eps: 8}}"], 1, "`eps` is 8, and the data's whole range is 1"),
         (["--eps", "8", "--attack", "PGD"], 1, "the data's whole range is 1"),
         (["--attack", "round", "--norm", "Linf", "--eps", "0,2"], 1, "cannot be asked for Linf"),
+        (["--attack", "CW", "--norm", "Linf"], 1, "`CW` has no norm Linf"),
         (["--eps", "0,much"], 2, "'much' is no number"),
         (["--eps", "-1"], 2, "-1 is no distance"),
         (["--eps", "inf"], 2, "inf is no distance"),

@@ -194,6 +194,9 @@ def test_what_is_refused(arguments: tuple[str, ...], problem: str, explain: Comm
 
 
 def test_usage_that_cannot_be_meant(explain: Command, monkeypatch: pytest.MonkeyPatch, runs: Path) -> None:
+    for name in ("why", "why.txt", "why.jpg"):
+        code, _, err = explain("image", "test:1", "--out", name)
+        assert code == 2 and f"`{name}` does not end in .png" in err
     code, _, err = explain("image", "test:1", "--method", "Saliency", "--layer", "conv2d_1")
     assert code == 2 and "`--layer` is Grad-CAM's" in err
     (runs / "half").mkdir()

@@ -49,9 +49,12 @@ def test_what_is_no_example(tmp_path: Path) -> None:
     (tmp_path / "text.npy").write_text("no array")
     np.savez(tmp_path / "other.npz", y=np.zeros(3))
     Image.fromarray(np.zeros((2, 2), dtype=np.uint16)).save(tmp_path / "deep.png")
-    for name in ("text.png", "text.npy", "other.npz", "deep.png"):
-        with pytest.raises(DataError, match="holds no examples that can be read"):
+    np.save(tmp_path / "words.npy", np.array(["a"]))
+    np.save(tmp_path / "complex.npy", np.zeros(3, dtype=complex))
+    for name in ("text.png", "text.npy", "other.npz", "deep.png", "words.npy", "complex.npy"):
+        with pytest.raises(DataError, match="holds no examples that can be read") as caught:
             read_examples(tmp_path / name)
+        assert "pickle" not in str(caught.value), "nobody is told to unpickle"
 
 
 def test_how_many_channels_a_source_has() -> None:

@@ -45,6 +45,15 @@ def test_dlr_does_not_change_with_scale_and_shift() -> None:
         assert float(difference_of_logits_ratio(changed, aim)) == pytest.approx((3 - 5) / (5 - 0.5))
 
 
+def test_towards_a_target_dlr_leaves_the_class_without_attack() -> None:
+    """Croce & Hein (2020), equation 7; not the largest other, which may change on the way."""
+    z = torch.tensor([[5.0, 3.0, 1.0, 0.0]])
+    aim = Aim(torch.tensor([1]), True, left=torch.tensor([2]))
+    assert float(difference_of_logits_ratio(z, aim)) == pytest.approx((3 - 1) / (5 - 0.5))
+    both = Aim(torch.tensor([1, 2]), True, left=torch.tensor([2, 0]))
+    assert both.of(torch.tensor([False, True])).left == 0
+
+
 def test_dlr_needs_classes() -> None:
     x, y = torch.rand(2, 2), torch.tensor([0, 1])
     with pytest.raises(RunError, match="compares 3 classes, and the network has 2"):

@@ -73,3 +73,18 @@ def test_bounds_scale_it(few) -> None:
     there = attack(lambda x: few.net(x / 4 + 0.5), 4 * few.x - 2, few.y, {"CW": QUICK}, bounds=(-2, 2))
     far = [(there + 2) / 4 - few.x, here - few.x]
     assert float(far[0].norm()) == pytest.approx(float(far[1].norm()), rel=0.01)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_what_lies_at_its_bounds_can_leave_them(dtype: torch.dtype) -> None:
+    """Black and white alone: there tanh is flat. Logits (a − b, b − a) from (1, 0); the boundary is √½ away."""
+    x, y = torch.tensor([[1.0, 0.0]], dtype=dtype), torch.tensor([0])
+    weight = torch.tensor([[1.0, -1.0], [-1.0, 1.0]], dtype=dtype)
+    found = attack(lambda x: x @ weight, x, y, {"CW": {"kappa": 0.05, "binary_search_steps": 6}})
+    assert found.dtype == dtype and found[0, 0] < found[0, 1]
+    assert float((found - x).float().norm()) == pytest.approx(0.5**0.5, rel=0.05)
+
+
+def test_what_is_wrong_already_does_not_move() -> None:
+    x, y = torch.tensor([[0.4, 0.6]]), torch.tensor([0])
+    assert torch.equal(attack(lambda x: x, x, y, {"CW": QUICK}), x)

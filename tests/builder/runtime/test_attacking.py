@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -13,6 +15,7 @@ from builder.attack import attacks
 from builder.errors import RunError
 from builder.runtime import attack
 from builder.runtime.attacking import at_unit_spread, gradient_report, read_attack
+from builder.runtime.perturbation import Ball
 
 QUICK = {
     "FGSM": {"eps": 0.1},
@@ -88,6 +91,55 @@ def test_the_module_is_left_as_it_was(name: str) -> None:
     assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
 
 
+def test_the_module_is_left_as_it_was_when_something_fails() -> None:
+    x, y = _batch()
+    net = _net().train()
+    with pytest.raises(RunError):
+        attack(net, x, y + 3, {"FGSM": 0.1})
+    with pytest.raises(RuntimeError):
+        attack(net, x[:, :1], y, {"PGD": 0.1})
+    assert all(part.training for part in net)
+
+
+@every_attack
+def test_a_callers_gradients_random_numbers_and_modes_do_not_matter(name: str) -> None:
+    x, y = _batch()
+    plain = attack(_net(), x, y, {name: QUICK[name]})
+    with torch.inference_mode():
+        frozen = x + 0, y + 0
+    state = torch.get_rng_state()
+    for given in ((x.clone().requires_grad_(), y), frozen):
+        found = attack(_net(), *given, {name: QUICK[name]})
+        assert torch.equal(found, plain) and not found.requires_grad
+    torch.set_rng_state(state)
+    net = _net()
+    state = torch.get_rng_state()
+    attack(net, x, y, {name: QUICK[name]})
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_without_eps_not_a_bit_is_moved() -> None:
+    """x + (found − x) is not found: a boundary that was just crossed would be lost."""
+    x, found = torch.tensor([[1.0, 0.0]]), torch.tensor([[1e-9, 0.5]])
+    assert torch.equal(Ball(x, "L2", None, (0.0, 1.0)).held(found), found)
+
+
+def test_cudnn_is_left_alone() -> None:
+    seen = []
+
+    def logits(x: Tensor) -> Tensor:
+        seen.append(torch.backends.cudnn.deterministic)
+        return x.flatten(1)
+
+    x, y = _batch()
+    torch.backends.cudnn.deterministic = True
+    try:
+        attack(logits, x, y, {"FGSM": 0.1})
+    finally:
+        torch.backends.cudnn.deterministic = False
+    assert seen and all(seen)
+
+
 @every_attack
 def test_no_examples_give_none(name: str) -> None:
     x, y = _batch()
@@ -148,6 +200,8 @@ def test_what_cannot_be_attacked(
         (lambda x, y: (x, y - 1), "There is a class -1"),
         (lambda x, y: (x, y.float()), "9 examples need as many classes"),
         (lambda x, y: (x, y[:3]), "9 examples need as many classes"),
+        (lambda x, y: (x.numpy(), y), "needs tensors, and `x` is a `ndarray`"),
+        (lambda x, y: (x, y.tolist()), "needs tensors, and `y` is a `list`"),
     ],
 )
 def test_inputs_that_do_not_fit(change: Callable[..., tuple[Tensor, Tensor]], problem: str) -> None:
@@ -171,11 +225,18 @@ def test_bounds_that_are_none() -> None:
         ({"PGD": {"eps": 0.1, "step": 3}}, "`PGD` has no field `step`"),
         ("FGSM", "`FGSM` needs `eps`"),
         ({"PGD": 0.1, "FGSM": 0.1}, "expected an attack as `Name`"),
+        (["PGD"], "expected an attack as `Name` or `Name: {…}`, found a list"),
+        (None, "expected an attack as `Name` or `Name: {…}`, found nothing"),
     ],
 )
-def test_attacks_that_are_none(said: str | dict[str, object], problem: str) -> None:
+def test_attacks_that_are_none(said: Any, problem: str) -> None:
     with pytest.raises(RunError, match=problem):
         read_attack(said)
+
+
+def test_numbers_of_numpy_and_torch_are_numbers() -> None:
+    for eps in (np.float32(0.25), torch.tensor(0.25)):
+        assert read_attack({"FGSM": {"eps": eps}}) == read_attack({"FGSM": 0.25})
 
 
 def test_a_report_of_gradients() -> None:

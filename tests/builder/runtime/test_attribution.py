@@ -229,6 +229,8 @@ def test_an_example_of_an_array(digits: Run, image: NDArray[Any]) -> None:
         example_of_array(made(TOKENS), np.array([[1, 9]]))
     with pytest.raises(DataError, match="lengths are one for each"):
         example_of_array(digits, many, np.array([1, 1]))
+    with pytest.raises(DataError, match="example 1 holds a value that is no finite number"):
+        example_of_array(digits, np.stack([image, image * np.nan]), index=1)
     with pytest.raises(DataError, match="lengths are one for each"):
         example_of_array(made(SERIES), np.zeros((1, 3, 2)), np.array([4]))
 

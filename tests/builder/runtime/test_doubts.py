@@ -14,11 +14,15 @@ from builder.runtime.doubts import Evaluated, doubts
 from builder.runtime.sourced import Sourced
 
 
-def told(clean: float, curves: dict[str, tuple[Attack, tuple[float, ...]]]) -> dict[str, str]:
+def told(
+    clean: float, curves: dict[str, tuple[Attack, tuple[float, ...]]], count: int = 40, scale: float = 1
+) -> dict[str, str]:
     """What is doubted of accuracies at eps 0 and 0.1; the network itself gives no cause."""
     torch.manual_seed(0)
-    network = Sourced(nn.Linear(6, 3).eval(), Preprocessing(), (0.0, 1.0))
-    x = torch.rand(40, 6)
+    linear = nn.Linear(6, 3).eval()
+    linear.weight.data.mul_(scale)
+    network = Sourced(linear, Preprocessing(), (0.0, 1.0))
+    x = torch.rand(count, 6)
     y = network(x).argmax(1)
     made = {name: Curve(attack, (0.0, 0.1), left) for name, (attack, left) in curves.items()}
     found = Evaluated(network, x, y, lambda: torch.Generator().manual_seed(0), clean, made)
@@ -42,3 +46,14 @@ def test_one_step_that_finds_what_many_do_not() -> None:
     other = (PGD(eps=0.1, steps=10, norm="L2"), (0.9, 0.5))
     assert "one_step_beats_many" not in told(0.9, {"one": one, "many": other}), "other distances"
     assert "one_step_beats_many" not in told(0.9, {"one": one, "many": (PGD(eps=0.1), (0.9, 0.32))}), "chance"
+
+
+def test_two_examples_among_few_are_chance() -> None:
+    curves = {"one": (FGSM(eps=0.1), (0.9, 0.5)), "many": (PGD(eps=0.1, steps=10), (0.9, 0.6))}
+    assert "one_step_beats_many" not in told(0.9, curves, count=20)
+    assert "one_step_beats_many" in told(0.9, curves, count=200)
+
+
+def test_a_flat_softmax_is_no_doubt_about_attacks_on_the_logits() -> None:
+    assert "zero_gradients" in told(0.9, {"one": (FGSM(eps=0.1), (0.9, 0.9))}, scale=1e6)
+    assert told(0.9, {}, scale=1e6) == {}
