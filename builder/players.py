@@ -23,10 +23,16 @@ if TYPE_CHECKING:
 
 # Ends that give no logit: each objective applies a sigmoid itself where it needs one.
 _SQUASHED: Final = ("Sigmoid", "LogSigmoid", "Hardsigmoid", "Softmax", "LogSoftmax")
+# Ends that give logits of one half of the line, or of a piece of it.
+_BOUNDED: Final = {
+    "ReLU": "no logit below 0",
+    "Softplus": "no logit below 0",
+    "Tanh": "no logit beyond −1 and 1",
+    "Softsign": "no logit beyond −1 and 1",
+}
 _ARRANGE: Final = ("Flatten", "Unflatten", "Identity")
 _ENDS: Final = {
     "Tanh": (-1.0, 1.0),
-    "Hardtanh": (-1.0, 1.0),
     "Sigmoid": (0.0, 1.0),
     "Hardsigmoid": (0.0, 1.0),
 }
@@ -91,6 +97,8 @@ class _Player:
         """Where its last layer is written."""
         graph = self.spec.graph
         end = graph.by_name.get(next(iter(graph.outputs.values()), ""))
+        if end is not None and end.name == "conditional_logits":  # added behind the author's last
+            end = graph.by_name.get(end.inputs[0], end)
         return end.place if end is not None else self.spec.document.root.place
 
 
@@ -283,9 +291,17 @@ def advise_players(spec: ModelSpec, info: DataInfo | None, report: Report) -> No
     if adversarial is None or node is None or not spec.graph.complete:
         return
     _penalty(adversarial, spec.networks[adversarial.discriminator], node, report)
+    judge = _last(spec.networks[adversarial.discriminator].graph)
+    if judge is not None and judge.type in _BOUNDED:
+        report.advise(
+            judge.place,
+            f"`{adversarial.discriminator}` ends in `{judge.type}`: it can give {_BOUNDED[judge.type]}",
+            f"Leave `{judge.type}` out: a logit may be any number, and 0 says that it cannot tell.",
+        )
     last = _last(spec.networks[adversarial.generator].graph)
-    if last is not None and last.type in _ENDS and info is not None:
-        low, high = _ENDS[last.type]
+    ends = _ends(last)
+    if last is not None and ends is not None and info is not None:
+        low, high = ends
         if info.range != (low, high):
             lies = "is not bounded" if info.range is None else "lies in [{:g}, {:g}]".format(*info.range)
             report.advise(
@@ -295,6 +311,16 @@ def advise_players(spec: ModelSpec, info: DataInfo | None, report: Report) -> No
                 if info.range is not None
                 else f"Leave `{last.type}` out: the generator could not reach all of it.",
             )
+
+
+def _ends(last: GraphLayer | None) -> tuple[float, float] | None:
+    """Between what the layer's values lie, if it bounds them."""
+    if last is None or last.type != "Hardtanh":
+        return None if last is None else _ENDS.get(last.type)
+    from builder.layers.sigmoids import Hardtanh
+
+    assert isinstance(last.layer, Hardtanh)
+    return last.layer.min_val, last.layer.max_val
 
 
 def _penalty(adversarial: Adversarial, discriminator: ModelSpec, node: Node, report: Report) -> None:

@@ -16,6 +16,7 @@ from cli.running import wrote
 if TYPE_CHECKING:
     from builder.runtime.gradient_flow import GradientFlow, Question
     from builder.runtime.module import Network
+    from builder.spec import ModelSpec
 
 LAGS: Final = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 BARS: Final = "▁▂▃▄▅▆▇█"
@@ -185,15 +186,27 @@ def _asked(path: Path, at: str, length: int | None) -> tuple[Network, Question, 
 
     if path.is_file():
         spec = load(path)
+        _refuse_several(path, spec)
         network = build(spec)
         return network, random_question(network, spec, length), False
     run = load_run(path)
+    _refuse_several(path, run.spec)
     network = run.module if at == "trained" else build(run.spec)
     if length is None and run.spec.data is not None:
         question = own_question(network, run.spec, run.preprocessing)
     else:
         question = random_question(network, run.spec, length)
     return network, question, at == "trained"
+
+
+def _refuse_several(path: Path, spec: ModelSpec) -> None:
+    from builder.errors import RunError
+
+    if spec.networks:
+        raise RunError(
+            f"`{path}` is of several networks, and a gradient is followed back through one.",
+            "Write the recurrent network into a spec of its own, without `networks`.",
+        )
 
 
 def _plotted(flow: GradientFlow, out: Path) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import index
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,8 @@ from builder.runtime.run import Run, load_run
 from builder.transform import Range
 
 MOST: Final = 1_000_000  # samples at once
+LARGEST_SEED: Final = 2**63 - 1
+_WHOLE: Final = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
 def sample(
@@ -29,7 +32,8 @@ def sample(
     and values beyond the source's declared range are brought to its ends. The noise is drawn from
     ``torch.Generator().manual_seed(seed)``: the same run, torch, n and seed give the same samples. ``labels``
     are the classes of a conditional run: one for all, or one each; absent: 0, 1, 2 … in turn. Raises
-    ``RunError`` for a run that is no GAN's, and for labels that it does not know.
+    ``RunError`` for a run that is no GAN's, for labels that it does not know, and for a number or a seed out of
+    range.
     """
     run = run if isinstance(run, Run) else load_run(run)
     return from_noise(run, noise_of(run, n, seed), labels)
@@ -41,8 +45,11 @@ def noise_of(run: Run, n: int, seed: int = 0) -> Tensor:
         raise RunError(
             f"The run `{run.folder}` has no generator to sample from.", "A spec with `adversarial` makes one."
         )
+    n, seed = index(n), index(seed)
     if not 1 <= n <= MOST:
         raise RunError(f"The number of samples is from 1 to {MOST}, not {n}.")
+    if not 0 <= seed <= LARGEST_SEED:
+        raise RunError(f"A seed is from 0 to {LARGEST_SEED}, not {seed}.")
     return drawn(run.spec.adversarial.noise, n, torch.Generator().manual_seed(seed))
 
 
@@ -118,14 +125,16 @@ def _labels(run: Run, labels: Tensor | Sequence[int] | int | None, n: int) -> Te
         return None
     if labels is None:
         return in_turn(run.module, n)
-    given = torch.as_tensor(labels)
+    wanted = f"Labels are whole numbers, one for all or one for each of {n} samples"
+    try:
+        given = torch.as_tensor(labels)
+    except (TypeError, ValueError, RuntimeError, OverflowError):  # a word, a ragged list, beyond int64
+        raise RunError(f"{wanted}, not {repr(labels)[:60]}.") from None
     if given.dim() == 0:
         given = given.expand(n)
-    if given.is_floating_point() or given.dtype == torch.bool or tuple(given.shape) != (n,):
-        raise RunError(
-            f"Labels are whole numbers, one for all or one for each of {n} samples, "
-            f"not {list(given.shape)} of {str(given.dtype).removeprefix('torch.')}."
-        )
+    if given.dtype not in _WHOLE or tuple(given.shape) != (n,):
+        found = f"{list(given.shape)} of {str(given.dtype).removeprefix('torch.')}"
+        raise RunError(f"{wanted}, not {found}.")
     if not 0 <= int(given.min()) <= int(given.max()) < classes:
         raise RunError(
             f"The run knows the classes 0 to {classes - 1}, and labels from {int(given.min())} to "

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from builder.errors import RunError
-from builder.runtime.generating import classes_of, from_noise, noise_of
+from builder.runtime.generating import MOST, classes_of, from_noise, noise_of
 from builder.runtime.run import Run
 
 
@@ -16,10 +16,12 @@ def interpolate(run: Run, ways: int, steps: int, seed: int = 0, label: int | Non
     Each goes from one point of noise to another, both drawn with ``seed``; normal noise on the arc between
     them, uniform noise on the line. In units of the source, on the CPU. ``label`` is the class of all samples;
     absent, each way of a conditional run has its own, 0, 1, 2 … in turn. Raises ``RunError`` as ``sample`` does,
-    and for fewer than 2 steps.
+    for fewer than 2 steps, and for more than a million samples in all.
     """
     if steps < 2:
         raise RunError(f"A way has at least 2 steps, its ends, not {steps}.")
+    if ways * steps > MOST:
+        raise RunError(f"All ways together have at most {MOST} samples, and {ways} of {steps} have more.")
     ends = noise_of(run, 2 * ways, seed)
     assert run.spec.adversarial is not None, "`noise_of` refuses others"
     between = arc if run.spec.adversarial.noise.distribution == "normal" else line

@@ -100,6 +100,8 @@ def load_run(folder: Path | str) -> Run:
         lines = (folder / METRICS).read_text(encoding="utf-8").splitlines()
         metrics = tuple(json.loads(line) for line in lines)
         summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+        if not isinstance(summary, dict) or not all(isinstance(line, dict) for line in metrics):
+            raise ValueError(f"`{SUMMARY}` or `{METRICS}` is not what `train` writes")
     except (OSError, ValueError) as error:
         raise RunError(f"`{folder}` is no finished run: {error}.", "Go on with `--resume`.") from None
     return Run(folder, spec, module, preprocessing, metrics, summary, players, _bounds(metadata))
@@ -214,10 +216,10 @@ def _read_spec(folder: Path) -> ModelSpec:
     try:
         return loads(text, str(folder / SPEC), folder / str(start))
     except SpecErrors as errors:
-        bare = {k: v for k, v in yaml.safe_load(text).items() if k not in ("data", "train")}
         try:
+            bare = {k: v for k, v in yaml.safe_load(text).items() if k not in ("data", "train")}
             return loads(to_yaml(bare), str(folder / SPEC), folder)
-        except SpecErrors:
+        except (SpecErrors, yaml.YAMLError, AttributeError, RecursionError):  # no mapping, or not YAML at all
             raise RunError(f"The spec of the run cannot be read: {errors.errors[0]}") from None
 
 

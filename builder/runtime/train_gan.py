@@ -48,10 +48,11 @@ def train_gan(spec: ModelSpec, out: Path, *, resume: bool = False, watch: Watch 
     the same noise after every epoch: what ``sample(run, grid, seed)`` gives of the weights of that epoch.
     """
     game, device = _playable(spec)
-    open_folder(out, spec, resume)
     with threads(game.threads):
-        write_environment(out, spec, device)
         loop = _loop(spec, game, device)
+        _refuse_a_generator_that_waits(loop)
+        open_folder(out, spec, resume)  # only now: what cannot be played leaves no folder behind
+        write_environment(out, spec, device)
         if resume:
             _restore(loop, spec, out)
         try:
@@ -80,6 +81,17 @@ def _loop(spec: ModelSpec, game: Game, device: torch.device) -> GameLoop:
     for measure in game.metrics:
         measure.prepare(spec.data, splits.info, spec.folder)
     return GameLoop(spec, build_networks(spec).to(device), splits, device)
+
+
+def _refuse_a_generator_that_waits(loop: GameLoop) -> None:
+    """Raises ``RunError`` where training ends before the generator's first step."""
+    wanted, batches = loop.rules.discriminator_steps, loop.splits.steps_per_epoch
+    if loop.game.epochs * batches < wanted:
+        raise RunError(
+            f"The generator would never step: all epochs have {loop.game.epochs * batches} batches, and "
+            f"`discriminator_steps` is {wanted}.",
+            "Take more epochs, a smaller `batch_size`, or fewer `discriminator_steps`.",
+        )
 
 
 def _restore(loop: GameLoop, spec: ModelSpec, out: Path) -> None:

@@ -74,11 +74,16 @@ def test_a_penalty_of_each_example_and_norms_of_the_batch(penalty: str) -> None:
     [
         ("Tanh", "Rescale: [0, 1]", "`Tanh` gives values in [-1, 1], and the data lies in [0, 1]"),
         ("Sigmoid", "Rescale: [-1, 1]", "`Sigmoid` gives values in [0, 1], and the data lies in [-1, 1]"),
+        ("Hardtanh", "Rescale: [0, 1]", "`Hardtanh` gives values in [-1, 1], and the data lies in [0, 1]"),
         ("Tanh, Identity", "Standardize", "`Tanh` gives values in [-1, 1], and the data is not bounded"),
     ],
 )
 def test_the_generators_range_and_the_datas(end: str, step: str, said: str) -> None:
     assert _advice(END=end, STEP=step) == [said]
+
+
+def test_bounds_of_ones_own() -> None:
+    assert _advice(END="Hardtanh: {min_val: 0, max_val: 1}") == []
 
 
 def test_a_wasserstein_distance_needs_a_bounded_slope() -> None:
@@ -116,3 +121,20 @@ def test_conditional_needs_classes(tmp_path: Path) -> None:
 def test_spectral_norm_bounds_the_slope() -> None:
     text = _text(OBJECTIVE="Wasserstein").replace("{Linear: 1}]", "{norm: spectral, Linear: 1}]")
     assert loads(text).advice == ()
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [("ReLU", "no logit below 0"), ("Tanh", "no logit beyond −1 and 1"), ("LeakyReLU", None)],
+)
+def test_a_logit_may_be_any_number(end: str, said: str | None) -> None:
+    text = _text().replace("{Linear: 1}]", f"{{Linear: 1}}, {end}]")
+    found = [f"`discriminator` ends in `{end}`: it can give {said}"] if said is not None else []
+    assert [one.problem for one in loads(text).advice] == found
+
+
+def test_two_logits_are_an_error_of_their_layer_though_project_adds_to_them() -> None:
+    text = _text().replace("{Linear: 1}]", "{Linear: 2}]").replace("Hinge", "Hinge\n  conditional: project")
+    with pytest.raises(SpecErrors) as caught:
+        loads(text)
+    assert caught.value.errors[0].path == "networks.discriminator.layers[4]"

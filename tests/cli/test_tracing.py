@@ -123,3 +123,10 @@ def test_bars() -> None:
     assert bars([1.0] * 3, 80) == "▁▁▁"
     assert bars([0.0, 0.0], 80) == "  "
     assert len(bars([10.0**-i for i in range(1000)], 76)) == 76
+
+
+def test_of_several_networks_none_is_followed(gradients: Command) -> None:
+    text = "networks: {one: {input: [T, 4], layers: [{LSTM: 8}]}, other: {input: [2], layers: [{Linear: 1}]}}"
+    Path("two.yaml").write_text(text, encoding="utf-8")
+    code, _, err = gradients("two.yaml")
+    assert code != 0 and "is of several networks" in err and "build_networks" not in err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -91,9 +92,13 @@ def test_classes_in_turn_one_for_all_or_one_each(told: Run) -> None:
         ([0, -1], "labels from -1 to 0 are given"),
         ([0, 1, 2], r"one for all or one for each of 2 samples, not \[3\] of int64"),
         (torch.tensor([0.0, 1.0]), "of float32"),
+        (torch.tensor([0j, 1j]), "of complex64"),
+        ("three", "one for all or one for each of 2 samples, not 'three'"),
+        ([[0], [0, 1]], r"not \[\[0\], \[0, 1\]\]"),
+        (10**30, "Labels are whole numbers"),
     ],
 )
-def test_labels_that_cannot_be(told: Run, labels: Tensor | list[int] | int, problem: str) -> None:
+def test_labels_that_cannot_be(told: Run, labels: Any, problem: str) -> None:
     with pytest.raises(RunError, match=problem):
         sample(told, 2, labels=labels)
 
@@ -106,6 +111,9 @@ def test_what_cannot_be_sampled(plain: Run, run: Run) -> None:
         sample(run, 2)
     with pytest.raises(RunError, match="from 1 to 1000000, not 0"):
         sample(plain, 0)
+    for seed in (-1, 2**63):
+        with pytest.raises(RunError, match="A seed is from 0 to"):
+            sample(plain, 1, seed)
 
 
 def test_noise() -> None:

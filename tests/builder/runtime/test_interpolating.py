@@ -83,3 +83,5 @@ def test_what_cannot_be_is_told() -> None:
         interpolate(_run("normal"), 2, 1)
     with pytest.raises(RunError, match="was not told of classes"):
         interpolate(_run("normal"), 2, 3, label=1)
+    with pytest.raises(RunError, match="at most 1000000 samples, and 2 of 500001 have more"):
+        interpolate(_run("normal"), 2, 500_001)

@@ -123,3 +123,17 @@ def test_a_file_is_no_place_for_a_run(small: Small, tmp_path: Path) -> None:
     with pytest.raises(NotADirectoryError):
         train(small(), file / "run")
     assert file.read_text() == "mine"
+
+
+@pytest.mark.parametrize("text", ["5", "- a", "{", ""])
+def test_a_spec_that_is_none_is_said(copied: Path, text: str) -> None:
+    (copied / "spec.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(RunError, match="The spec of the run cannot be read"):
+        load_run(copied)
+
+
+@pytest.mark.parametrize(("name", "text"), [("summary.json", "[]"), ("metrics.jsonl", "5\n")])
+def test_figures_that_are_none_are_said(copied: Path, name: str, text: str) -> None:
+    (copied / name).write_text(text, encoding="utf-8")
+    with pytest.raises(RunError, match="is not what `train` writes"):
+        load_run(copied)

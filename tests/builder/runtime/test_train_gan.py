@@ -285,3 +285,11 @@ def test_on_a_gpu(run: Run, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         train(spec_of("train.device=cuda"), tmp_path / "resumed", watch=interrupt_after(2))
     assert train(spec_of("train.device=cuda"), tmp_path / "resumed", resume=True).summary["epochs"] == 4
+
+
+def test_a_generator_that_never_steps(tmp_path: Path) -> None:
+    problem = "The generator would never step: all epochs have 10 batches, and `discriminator_steps` is 11"
+    with pytest.raises(RunError, match=problem):
+        train(loads(RING, sets=["adversarial.discriminator_steps=11"]), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    train(loads(RING, sets=["adversarial.discriminator_steps=10"]), tmp_path / "run")

@@ -30,3 +30,15 @@ def test_losses_and_optimisers_are_the_players() -> None:
         "the field `precision` of `train` is not available yet",
     ]
     assert all(error.hint and "`adversarial:" in error.hint for error in errors[:2])
+
+
+def test_each_measure_stands_there_once() -> None:
+    _, errors = _read("{epochs: 1, metrics: [modes, {modes: {within: 4}}]}")
+    assert [error.problem for error in errors] == ["the measure `modes` stands here twice"]
+
+
+def test_no_more_than_can_be_drawn_and_measured() -> None:
+    assert _read("{epochs: 1, grid: 10000, samples: 1000000}")[1] == ()
+    for field, most in (("grid", 10_000), ("samples", 1_000_000)):
+        _, errors = _read(f"{{epochs: 1, {field}: {most + 1}}}")
+        assert [error.problem for error in errors] == [f"`{field}` is at most {most}, found {most + 1}"]
