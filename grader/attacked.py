@@ -2,12 +2,15 @@
 
 The attacks know no label: they lead away from what the network itself says of the clean example. Logits are
 brought to unit spread first, so that a last layer times 10⁶ hides no gradient. Where a gradient is 0 in single
-precision, all is done again in double.
+precision, all is done again in double. A network with layers that saturate is attacked a second time along the
+gradients of the same layers unsaturated: Athalye et al., "Obfuscated Gradients Give a False Sense of Security"
+(2018), section 4.1 (BPDA).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -25,9 +28,14 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from builder.runtime.sourced import Sourced
+
 FEW: Final = 64  # examples that are attacked with more steps
 MORE: Final = 4  # times the steps
 UNCHANGED: Final = 16  # examples that are attacked with eps 0
+SATURATING: Final = frozenset(
+    ("Tanh", "Sigmoid", "Hardtanh", "Hardsigmoid", "Softsign", "Softmax", "LogSoftmax")
+)
 
 
 def spread(number: int, most: int) -> Array:
@@ -44,8 +52,8 @@ def against_the_reference(threats: Sequence[Component], task: Task, submission: 
     if not any(isinstance(threat, Attack) for threat in threats):
         logits, y = None, None
     else:
-        logits = _logits(task, submission, torch.float32)
-        y = _said(logits, x, _batch(task)).argmax(1)
+        logits = _classes(_network(task, submission, torch.float32))
+        y = _said(logits, x, _batch(task))[:, : _number(task)].argmax(1)
     found: dict[str, Array] = {}
     for place, threat in enumerate(threats):
         if isinstance(threat, Disturbance):
@@ -58,8 +66,9 @@ def against_the_reference(threats: Sequence[Component], task: Task, submission: 
 
 
 def against_the_submission(threats: Sequence[Component], task: Task, submission: Submission) -> Findings:
-    """Logits N×classes of the clean inputs, ``clean``; of the inputs attacked on this network, ``white.0``…; of
-    those given, ``given.0``…; and what tells whether the attacks can be believed.
+    """Logits N×classes of the clean inputs, ``clean``; of the inputs attacked on this network, ``white.0``…, and
+    along its gradients unsaturated, ``led.0``…, where it has ``SATURATING`` layers; of those given, ``given.0``…;
+    and what tells whether the attacks can be believed.
 
     ``masked`` (N) says whose gradient is 0 or no number; ``more.0``… are the logits of ``FEW`` examples under
     more steps. ``repeats`` says that two passes agree, ``holds`` that an attack of eps 0 changes nothing.
@@ -69,19 +78,25 @@ def against_the_submission(threats: Sequence[Component], task: Task, submission:
     attacks = {place: one for place, one in enumerate(threats) if isinstance(one, Attack)}
     given = {place: task.arrays[f"given.{place}"] for place in range(len(threats))}
     double, masked = False, np.zeros(len(task.arrays["inputs"]), bool)
-    logits = _logits(task, submission, torch.float32)
+    network = _network(task, submission, torch.float32)
+    logits = _classes(network)
     x = torch.from_numpy(task.arrays["inputs"])
     clean = _said(logits, x, _batch(task))
-    y = clean.argmax(1)
+    y = clean[:, : _number(task)].argmax(1)
     if attacks:
-        masked = _masked(logits, x, y, _batch(task))
+        masked = _masked(logits, x, y, task)
         if masked.any():
-            double, logits, x = True, _logits(task, submission, torch.float64), x.double()
-            masked = _masked(logits, x, y, _batch(task))
+            double, network, x = True, _network(task, submission, torch.float64), x.double()
+            logits = _classes(network)
+            masked = _masked(logits, x, y, task)
     arrays = {"clean": clean.float().numpy(), "masked": masked.astype(np.uint8)}
     for place, threat in attacks.items():
         attacked = _attacked(threat, logits, x, y, task, place)
         arrays[f"white.{place}"] = _said(logits, attacked, _batch(task)).float().numpy()
+        with _unsaturated(network) as changed:
+            led = _attacked(threat, logits, x, y, task, place) if changed else None
+        if led is not None:
+            arrays[f"led.{place}"] = _said(logits, led, _batch(task)).float().numpy()
         if (stronger := _with_more_steps(threat)) is not None:
             few = torch.from_numpy(spread(len(x), FEW))
             harder = _attacked(stronger, logits, x[few], y[few], task, place)
@@ -101,22 +116,59 @@ def against_the_submission(threats: Sequence[Component], task: Task, submission:
     )
 
 
-def _logits(task: Task, submission: Submission, dtype: torch.dtype) -> Logits:
-    """The submitted network of the source's examples, as logits N×classes: at least two."""
-    import torch
-
+def _network(task: Task, submission: Submission, dtype: torch.dtype) -> Sourced:
+    """The submitted network of the source's examples, its weights fixed."""
     from builder.runtime.sourced import Sourced
 
     preprocessing = preprocessing_of(task, submission, task.arrays["inputs"].shape)
     network = Sourced(loaded(submission), preprocessing, _bounds(task)).to(dtype).eval()
     for weight in network.parameters():
         weight.requires_grad_(False)
+    return network
+
+
+def _classes(network: Sourced) -> Logits:
+    """Its logits, N×classes: at least two."""
+    import torch
 
     def logits(x: Tensor) -> Tensor:
         z: Tensor = network(x)
         return torch.cat([torch.zeros_like(z), z], 1) if z.shape[1] == 1 else z  # one value: above 0, or not
 
     return logits
+
+
+@contextmanager
+def _unsaturated(network: Sourced) -> Iterator[bool]:
+    """The same outputs, and gradients as if no ``SATURATING`` layer were beyond 1; whether there is one."""
+    import torch
+
+    def unsaturated(layer: torch.nn.Module, given: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        (z,) = given
+        size = z.detach().abs()
+        if isinstance(layer, torch.nn.Softmax | torch.nn.LogSoftmax):
+            size = size.amax(-1 if layer.dim is None else layer.dim, keepdim=True)
+        near: Tensor = layer.forward(z / size.clamp(min=1))
+        return near + (output - near).detach()
+
+    hooks = [
+        layer.register_forward_hook(unsaturated)
+        for layer in network.modules()
+        if type(layer).__name__ in SATURATING
+    ]
+    try:
+        yield bool(hooks)
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _led(logits: Logits, number: int) -> Logits:
+    """What attacks follow: the logits of the data's classes alone, at unit spread."""
+    from builder.runtime.attacking import at_unit_spread
+
+    # One more output, far below, would be all of the spread.
+    return at_unit_spread(lambda x: logits(x)[:, :number])
 
 
 def _said(logits: Logits, x: Tensor, batch: int) -> Tensor:
@@ -130,10 +182,8 @@ def _attacked(attack: Attack, logits: Logits, x: Tensor, y: Tensor, task: Task, 
     """The inputs under an attack that leads away from ``y``. Raises ``Refusal`` for what cannot be attacked."""
     import torch
 
-    from builder.runtime.attacking import at_unit_spread
-
     generator = torch.Generator().manual_seed(_seed(task, place))
-    scaled, batch = at_unit_spread(logits), _batch(task)
+    scaled, batch = _led(logits, _number(task)), _batch(task)
     try:
         return torch.cat(
             [
@@ -153,14 +203,13 @@ def _disturbed(disturbance: Disturbance, x: Tensor, bounds: tuple[float, float],
     return disturbance.apply((x - low) / (high - low), generator) * (high - low) + low
 
 
-def _masked(logits: Logits, x: Tensor, y: Tensor, batch: int) -> Array:
+def _masked(logits: Logits, x: Tensor, y: Tensor, task: Task) -> Array:
     """Whose gradient of the cross-entropy is 0 everywhere, or no finite number: N, bool."""
     import torch
     from torch.nn.functional import cross_entropy
 
-    from builder.runtime.attacking import at_unit_spread
-
-    scaled, found = at_unit_spread(logits), []
+    scaled, batch = _led(logits, _number(task)), _batch(task)
+    found = []
     for part, said in zip(torch.split(x, batch), torch.split(y, batch), strict=True):
         part = part.detach().requires_grad_()
         loss = cross_entropy(scaled(part), said, reduction="sum")
@@ -196,6 +245,10 @@ def _holds(attack: Attack | None, logits: Logits, x: Tensor, y: Tensor, task: Ta
 def _bounds(task: Task) -> tuple[float, float]:
     low, high = task.parameters["bounds"]
     return float(low), float(high)
+
+
+def _number(task: Task) -> int:
+    return int(task.parameters["classes"])
 
 
 def _batch(task: Task) -> int:

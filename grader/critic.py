@@ -21,6 +21,7 @@ BATCH: Final = 64
 SURE: Final = 0.6
 NEIGHBOURS: Final = 5
 FAR: Final = 1.5  # times as far as 95 % of the held-out examples are from their nearest
+REPEATED: Final = 0.1  # of the distance that held-out examples have from each other: nearer samples are one
 REACHED: Final = 0.2  # of an even share of all samples: then a class is reached
 
 
@@ -47,9 +48,10 @@ def trained_critic(x: Array, y: Array, classes: int, seed: int = 0) -> dict[str,
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """What is thought of samples: ``good`` (the share), ``reached`` (how many modes), ``coverage`` (the share of
-    examples with a sample as near as their own neighbours), ``copied`` (the share that repeats a training
-    example) and ``nearness`` (how far samples are from the training examples, over how far held-out ones are)."""
+    """What is thought of samples: ``good`` (the share; an image that repeats another sample is none), ``reached``
+    (how many modes), ``coverage`` (the share of examples with a sample as near as their own neighbours),
+    ``copied`` (the share that repeats a training example) and ``nearness`` (how far samples are from the training
+    examples, over how far held-out ones are)."""
 
     good: float
     reached: int | None
@@ -60,7 +62,7 @@ class Opinion:
 
 def surely(critic: dict[str, Array], samples: Array) -> tuple[Array, Array]:
     """The class that each sample shows, and how sure the critic is of it: N and N, in [0, 1]."""
-    flat = (samples.reshape(len(samples), -1) - critic["mean"]) / critic["spread"]
+    flat = (samples.reshape(len(samples), -1).astype(np.float64) - critic["mean"]) / critic["spread"]
     hidden = np.maximum(flat @ critic["0.weight"].T + critic["0.bias"], 0)
     logits = (hidden @ critic["2.weight"].T + critic["2.bias"]).astype(np.float64)
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -73,6 +75,27 @@ def near(samples: Array, held_out: Array, trained: Array) -> Array:
     limit = FAR * np.quantile(distances(held_out, trained).min(axis=1), 0.95)
     within: Array = distances(samples, trained).min(axis=1) <= limit
     return within
+
+
+def first_shown(samples: Array, held_out: Array) -> Array:
+    """Which samples repeat none before them: N, bool. A generator that ignores its noise has few."""
+    among = distances(held_out, held_out)
+    np.fill_diagonal(among, np.inf)
+    limit = REPEATED * float(np.median(among.min(axis=1)))
+    first = np.ones(len(samples), bool)
+    for place in range(1, len(samples)):
+        before = samples[:place][first[:place]]
+        first[place] = distances(samples[place : place + 1], before).min() >= limit
+    return first
+
+
+def toned(images: Array) -> Array:
+    """Images N×C×H×W of mean 0 and length 1: copies that are darker or of less contrast are the same here."""
+    flat = images.reshape(len(images), -1).astype(np.float64)
+    flat = flat - flat.mean(axis=1, keepdims=True)
+    length = np.sqrt((flat * flat).sum(axis=1, keepdims=True))
+    found: Array = (flat / np.maximum(length, 1e-9)).reshape(images.shape).astype(np.float32)
+    return found
 
 
 def covered(samples: Array, held_out: Array) -> float:

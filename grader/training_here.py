@@ -146,11 +146,15 @@ def _outputs(network: Network, splits: Splits) -> Array:
 
 
 def loss_on(question: Question, outputs: Array) -> float:
-    """The assignment's loss of these rows of output on the first training examples, per target."""
+    """The assignment's loss of these rows of output on the first training examples, per target.
+
+    `NLLLoss` falls without end for what are no logarithms of probabilities, so it reads them made ones.
+    """
     import torch
 
     criterion, targets = _criterion(question)
-    return float(criterion(torch.from_numpy(outputs.astype(np.float64)), targets))
+    said = torch.from_numpy(outputs.astype(np.float64))
+    return float(criterion(said.log_softmax(1) if _reads_logs(question) else said, targets))
 
 
 def loss_of_a_constant(question: Question, width: tuple[int, ...]) -> float:
@@ -162,8 +166,7 @@ def loss_of_a_constant(question: Question, width: tuple[int, ...]) -> float:
     import torch
 
     criterion, targets = _criterion(question)
-    assert question.train is not None, "asked for by the check"
-    logs = type(question.train.loss).__name__ == "NLLLoss"
+    logs = _reads_logs(question)
     constant = torch.zeros(width, dtype=torch.float64, requires_grad=True)
     search = torch.optim.LBFGS([constant], max_iter=200, line_search_fn="strong_wolfe")
 
@@ -181,6 +184,11 @@ def loss_of_a_constant(question: Question, width: tuple[int, ...]) -> float:
     with torch.enable_grad():
         search.step(step)  # type: ignore[no-untyped-call]
     return float(value().detach())
+
+
+def _reads_logs(question: Question) -> bool:
+    assert question.train is not None, "asked for by the check"
+    return type(question.train.loss).__name__ == "NLLLoss"
 
 
 def _criterion(question: Question) -> tuple[Any, Any]:

@@ -16,7 +16,7 @@ from builder.measures.modes import modes as modes_of_a_mixture
 from builder.measures.nearest_neighbours import nearest_neighbours
 from builder.shapes import TensorType
 from grader.check import Array, Check, Examples, Findings, Question, Role, Subject, Task
-from grader.critic import SURE, Opinion, covered, near, reached, surely, trained_critic
+from grader.critic import SURE, Opinion, covered, first_shown, near, reached, surely, toned, trained_critic
 from grader.generated import submitted_samples, trained_samples
 from grader.outcome import Failed, Outcome, Passed
 from grader.outline import Outline
@@ -25,7 +25,8 @@ from grader.submission import Submission
 GAME: Final = 9  # passes of both players for one example: there and back, on real and on made ones
 MOST_COMPARED: Final = 2000
 MOST_TRAINED: Final = 10_000
-NEAREST: Final = 0.5  # of the distance that held-out examples have
+NEAREST: Final = 0.8  # of the distance that held-out images have; trained generators lie at 1.0 to 1.4
+NEAREST_POINTS: Final = 0.5  # the same of points, which an honest generator may put nearer to the middle
 
 
 @final
@@ -36,8 +37,8 @@ class gan(Check):
     with the weights you handed in: `weights: submitted`). Of the samples, a share of `good` must lie where
     examples lie and show one class surely, to a critic that is trained here too; they must reach `modes` classes
     (of a mixture of Gaussians: modes), and lie beside a share of `coverage` of the examples held out. The worst
-    of these three is the credit. Samples that repeat training examples, moved by a pixel too, are none: more than
-    a share of `copies`, and there is no credit.
+    of these three is the credit. Samples that repeat training examples, moved by a pixel or darker too, are none:
+    more than a share of `copies`, and there is no credit. An image that repeats another sample is not good.
     """
 
     accepts: ClassVar[tuple[Accepted, ...]] = (
@@ -158,7 +159,8 @@ class gan(Check):
             )
         opinion = self._opinion(question, samples, reference.arrays)
         told = _told(opinion, len(samples))
-        if opinion.copied > self.copies or opinion.nearness < NEAREST:
+        nearest = NEAREST if _are_images(trained.inputs) else NEAREST_POINTS
+        if opinion.copied > self.copies or opinion.nearness < nearest:
             return Failed(
                 "samples that are new",
                 told,
@@ -190,6 +192,8 @@ class gan(Check):
         if mixture is not None:
             return Opinion(mixture[0], mixture[1], coverage, copied, nearness)
         good = near(samples, some, known[:MOST_TRAINED])
+        if _are_images(known):
+            good &= first_shown(samples, some)
         if not critic:
             return Opinion(float(good.mean()), None, coverage, copied, nearness)
         classes, sure = surely(critic, samples)
@@ -210,12 +214,20 @@ class gan(Check):
     def _copied(
         self, question: Question, samples: Array, held_out: Array, trained: Array
     ) -> tuple[float, float]:
-        """The share of copies, of images alone (points of a plane lie close anyway), and how near samples lie."""
-        images = trained.ndim == 4 and min(trained.shape[2:]) > 2
+        """The share of copies, of images alone, darker ones too, and how near samples lie."""
+        images = _are_images(trained)
         measure = nearest_neighbours(shift=1 if images else 0)
-        found = measure.of(_sampled(question, samples, held_out, trained))
-        ratio = found["nearest_ratio"]
-        return (found["copied"] if images else 0.0), ratio if math.isfinite(ratio) else 1.0
+        copied, ratio = 0.0, math.inf
+        for seen in (np.asarray, toned) if images else (np.asarray,):
+            found = measure.of(_sampled(question, seen(samples), seen(held_out), seen(trained)))
+            copied = max(copied, found["copied"])
+            ratio = min(ratio, found["nearest_ratio"] if math.isfinite(found["nearest_ratio"]) else 1.0)
+        return (copied if images else 0.0), ratio
+
+
+def _are_images(x: Array) -> bool:
+    """Images, and no points of a plane, which lie close to each other anyway."""
+    return x.ndim == 4 and min(x.shape[2:]) > 2
 
 
 def _misfit(network: Outline, examples: Examples) -> Failed | None:

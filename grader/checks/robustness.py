@@ -18,7 +18,7 @@ from builder.disturbance import Disturbance
 from builder.errors import Cause, DataError
 from builder.fields import Count, Natural, Probability
 from builder.training.metrics.classification import predicted
-from grader.attacked import FEW, MORE, against_the_reference, against_the_submission, spread
+from grader.attacked import FEW, MORE, SATURATING, against_the_reference, against_the_submission, spread
 from grader.check import Array, Check, Examples, Findings, Question, Role, Subject, Task
 from grader.checks.accuracy import wilson
 from grader.outcome import Failed, Outcome, Passed
@@ -72,7 +72,7 @@ class robustness(Check):
     @model_validator(mode="after")
     def _possible(self) -> Self:
         if not self.worst_of:
-            raise Cause("`worst_of` is empty", "As in `worst_of: [{FGSM: {eps: 0.1}}].`", field="worst_of")
+            raise Cause("`worst_of` is empty", "As in `worst_of: [{FGSM: {eps: 0.1}}]`.", field="worst_of")
         for threat in self.worst_of:
             if isinstance(threat, Attack) and threat.targeted:
                 raise Cause(
@@ -120,10 +120,12 @@ class robustness(Check):
         parameters = said_of(examples) | {
             "reference": subject.is_reference,
             "bounds": list(bounds),
+            "classes": classes,
             "batch": max(1, min(number, BATCH_VALUES // max(each, 1))),
             "seed": self.seed,
         }
-        work = sum(passes(threat, classes) for threat in self.worst_of)
+        again = any(layer.type in SATURATING for layer in network.layers)
+        work = (1 + again) * sum(passes(threat, classes) for threat in self.worst_of)
         more = 0 if subject.is_reference else MORE * work * min(FEW, number)
         arrays = {"inputs": inputs}
         if not subject.is_reference:
@@ -144,10 +146,13 @@ class robustness(Check):
         labels = question.examples.labels[self._chosen(question.examples)]
         few = spread(len(labels), FEW)
         right = {
-            name: predicted(rows) == (labels[few] if name.startswith("more.") else labels)
+            name: (predicted(rows) == (labels[few] if name.startswith("more.") else labels))
+            & np.isfinite(rows).all(axis=1)
             for name, rows in found.arrays.items()
             if name != "masked"
         }
+        for name in [name for name in right if name.startswith("led.")]:
+            right[name.replace("led", "white")] &= right.pop(name)
         clean, masked = right["clean"], found.arrays["masked"].astype(bool)
         held_up = [right[name] for name in right if name.startswith(("white.", "given."))]
         counted = clean & np.all(held_up, axis=0)
@@ -165,6 +170,14 @@ class robustness(Check):
                 "Softmax at the end.",
                 direction="gradients that are 0 hide the network from the attacks",
                 detail=told,
+            )
+        if (misled := next(self._misled(right), None)) is not None:
+            return Failed(
+                _HIDDEN,
+                told,
+                f"{misled}. What leads the attacks astray does not make a network robust: look for saturated "
+                "activations and very large weights.",
+                direction="attacks on the reference do more than those along the network's own gradients",
             )
         credit = (value - self.zero) / (self.full - self.zero)
         if credit >= 1:
@@ -236,6 +249,21 @@ class robustness(Check):
             yield "the network says something else each time it is asked"
         if found.data["holds"] is not True:
             yield "an attack with eps 0 changes what it says"
+        yield from self._misled(right)
+        for place, threat in enumerate(self.worst_of):
+            if not isinstance(threat, Attack):
+                continue
+            white = right[f"white.{place}"]
+            more = right.get(f"more.{place}")
+            if more is not None:
+                few = spread(len(clean), FEW)
+                lost = int((clean & white)[few].sum() - (clean[few] & more).sum())
+                if lost > max(0.05 * len(few), 2):
+                    yield f"{named(threat)} with {MORE} times the steps does more: {lost} of {len(few)} examples"
+
+    def _misled(self, right: dict[str, Array]) -> Iterator[str]:
+        """The attacks that do more on the reference than along the network's own gradients."""
+        clean = right["clean"]
         for place, threat in enumerate(self.worst_of):
             if not isinstance(threat, Attack):
                 continue
@@ -245,9 +273,3 @@ class robustness(Check):
                     f"{named(threat)} on the reference does more than on the network itself, whose gradients lead "
                     "nowhere"
                 )
-            more = right.get(f"more.{place}")
-            if more is not None:
-                few = spread(len(clean), FEW)
-                lost = int((clean & white)[few].sum() - (clean[few] & more).sum())
-                if lost > max(0.05 * len(few), 2):
-                    yield f"{named(threat)} with {MORE} times the steps does more: {lost} of {len(few)} examples"

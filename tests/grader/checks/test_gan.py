@@ -96,13 +96,18 @@ def test_new_digits_pass(digits: dict[str, Array], critic: dict[str, Array]) -> 
     assert outcome.detail is not None and "10 modes reached" in outcome.detail
 
 
-@pytest.mark.parametrize("how", ["plain", "right", "up and left", "with a little noise"])
+@pytest.mark.parametrize(
+    "how", ["plain", "right", "up and left", "with a little noise", "with more noise", "darker", "pale"]
+)
 def test_training_digits_are_no_samples(how: str, digits: dict[str, Array], critic: dict[str, Array]) -> None:
     x = digits["trained"][:300]
     samples = {
         "plain": x,
         "right": moved(x, 0, 1),
         "up and left": moved(x, -1, -1),
+        "with more noise": np.clip(x + np.random.default_rng(0).normal(0, 0.11, x.shape), 0, 1),
+        "darker": 0.75 * x,
+        "pale": 0.25 + 0.75 * x,
         "with a little noise": np.clip(x + np.random.default_rng(0).normal(0, 0.02, x.shape), 0, 1),
     }[how]
     outcome = judged(samples, digits, critic)
@@ -133,6 +138,22 @@ def test_one_digit_alone_is_collapse(digits: dict[str, Array], critic: dict[str,
     said, _ = surely(critic, digits["held_out"])
     outcome = judged(digits["held_out"][said == 3], digits, critic)
     assert isinstance(outcome, Failed) and outcome.fraction == pytest.approx(0.1)
+
+
+def test_a_generator_that_ignores_its_noise_shows_each_image_once(
+    digits: dict[str, Array], critic: dict[str, Array]
+) -> None:
+    """The mean digit of each class, over and over: near to all, sure, of ten modes, and no copy."""
+    means = np.stack([digits["trained"][digits["labels"] == one].mean(0) for one in range(10)])
+    outcome = judged(np.repeat(means, 50, axis=0), digits, critic)
+    assert isinstance(outcome, Failed) and outcome.fraction <= 0.03, outcome
+
+
+def test_values_beyond_all_bounds_are_judged_in_silence(
+    digits: dict[str, Array], critic: dict[str, Array]
+) -> None:
+    outcome = judged(np.full((50, 1, 8, 8), 3e38), digits, critic)
+    assert isinstance(outcome, Failed) and outcome.fraction == 0, outcome
 
 
 def test_no_numbers_are_no_samples(digits: dict[str, Array], critic: dict[str, Array]) -> None:

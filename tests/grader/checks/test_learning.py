@@ -16,7 +16,7 @@ from grader import Blocked, Failed, Passed
 from grader.assignment import read_assignment
 from grader.check import Check, Examples, Findings, Question, Subject
 from grader.checks.learning import learning
-from grader.training_here import loss_of_a_constant
+from grader.training_here import loss_of_a_constant, loss_on
 
 if TYPE_CHECKING:
     from tests.grader.conftest import Classroom
@@ -75,6 +75,15 @@ def test_the_best_constant_answer_is_the_entropy_of_the_labels() -> None:
     assert loss_of_a_constant(uneven, (2,)) == pytest.approx(entropy, abs=1e-6)
     logs = question_of(np.repeat([0, 1], [900, 100]), "NLLLoss", 2)
     assert loss_of_a_constant(logs, (2,)) == pytest.approx(entropy, abs=1e-6)
+
+
+def test_logs_of_nothing_bring_no_loss_below_that_of_probabilities() -> None:
+    """`NLLLoss` of any large number is as low as one likes; of the same number for every class it is ln 10."""
+    found = question_of(np.arange(100) % 10, "NLLLoss", 10)
+    assert loss_on(found, np.full((100, 10), 1e6, np.float32)) == pytest.approx(math.log(10))
+    honest = np.log(np.random.default_rng(0).dirichlet(np.ones(10), 100)).astype(np.float32)
+    by_hand = -honest[np.arange(100), np.arange(100) % 10].mean()
+    assert loss_on(found, honest) == pytest.approx(float(by_hand), rel=1e-5)
 
 
 def test_the_best_constant_answer_to_reals_is_their_variance() -> None:

@@ -159,6 +159,39 @@ def test_gradients_that_lead_nowhere_are_named_and_the_reference_does_the_work(
     assert (isinstance(outcome, Failed) and outcome.fraction == 0) or "mislead" in told, outcome
 
 
+def test_points_of_gradients_led_astray(room: Classroom, plain: bytes) -> None:
+    """Saturated layers beside a trickle of any gradient; and one more class that is all of the spread."""
+    room.write(ASSIGNMENT.replace("zero: 0.0, full: FULL", "zero: 0.3, full: 0.7"), MODEL)
+    tanh = "input: [1, 8, 8]\nlayers: [Flatten, {Linear: 32}, Tanh, {Linear: 10}]\n"
+    sharp = dict(arrays_of(trained(tanh, 4)))
+    room.submit("honest", tanh, file_of(sharp))
+    generator = np.random.default_rng(0)
+    wide = tanh.replace("{Linear: 32}", "{Linear: 96}")
+    for factor in (1e2, 1e6):
+        trickle = {
+            "linear_1.weight": np.concatenate(
+                [factor * sharp["linear_1.weight"], 0.1 * generator.normal(size=(64, 64))]
+            ),
+            "linear_1.bias": np.concatenate([factor * sharp["linear_1.bias"], np.zeros(64)]),
+            "linear_2.weight": np.concatenate(
+                [sharp["linear_2.weight"], 1e-4 * generator.normal(size=(10, 64))], axis=1
+            ),
+            "linear_2.bias": sharp["linear_2.bias"],
+        }
+        room.submit(
+            f"trickle {factor:g}", wide, file_of({n: one.astype(np.float32) for n, one in trickle.items()})
+        )
+    plainly = dict(arrays_of(plain))
+    plainly["linear_2.weight"] = np.concatenate([plainly["linear_2.weight"], np.zeros((1, 32), np.float32)])
+    plainly["linear_2.bias"] = np.append(plainly["linear_2.bias"], np.float32(-1e9))
+    room.submit("plain", MODEL, plain)
+    room.submit("eleven", MODEL.replace("{Linear: 10}", "{Linear: 11}"), file_of(plainly))
+    points = {name: float(result.points or 0) for name, result in room.graded().items()}
+    assert points["eleven"] == points["plain"], points
+    for factor in ("100", "1e+06"):
+        assert points[f"trickle {factor}"] <= points["honest"] + 0.5, points
+
+
 def test_it_is_torch_by_hand(room: Classroom, plain: bytes) -> None:
     """FGSM on logits at unit spread, worked out again: the same share."""
     text = ASSIGNMENT.replace("FULL", "0.01").replace(", {PGD: {eps: 0.1, steps: 10}}", "")
@@ -243,7 +276,7 @@ def first(share: float) -> Array:
     ("clean", "white", "given", "fraction"),
     [
         (0.9, 0.5, 0.8, 0.5),
-        (0.9, 0.8, 0.3, 0.3),
+        (0.9, 0.5, 0.49, 0.49),
         (0.4, 0.9, 0.9, 0.4),
     ],
     ids=["its own", "the reference's", "clean"],
@@ -253,8 +286,29 @@ def test_an_example_counts_that_is_right_under_all(
 ) -> None:
     outcome = judged(clean=first(clean), white_0=first(white), given_0=first(given))
     assert isinstance(outcome, Failed) and outcome.fraction == pytest.approx(fraction)
-    misleads = given < white and given < clean
-    assert ("does more than on the network itself" in outcome.found) == misleads
+    assert "mislead" not in outcome.found
+
+
+def test_attacks_that_do_more_on_the_reference_leave_nothing() -> None:
+    outcome = judged(clean=first(0.9), white_0=first(0.8), given_0=first(0.5))
+    assert isinstance(outcome, Failed) and outcome.fraction == 0
+    assert outcome.expected == "gradients that lead the attacks"
+    assert outcome.hint is not None and "FGSM 0.1 on the reference does more" in outcome.hint
+    # Along the gradients unsaturated the attack does as much: that is the network's own.
+    outcome = judged(clean=first(0.9), white_0=first(0.8), led_0=first(0.5), given_0=first(0.6))
+    assert isinstance(outcome, Failed) and outcome.fraction == pytest.approx(0.5)
+
+
+def test_what_is_no_number_is_wrong() -> None:
+    examples = Examples(np.zeros((200, 1), np.float32), LABELS, Target(10))
+    nothing = np.full((200, 10), np.nan, np.float32)
+    check = robustness(worst_of=(threats["Rotation"](degrees=5),), zero=0.0, full=0.1)
+    arrays = {"clean": nothing, "given.0": nothing, "masked": np.zeros(200, np.uint8)}
+    said = {"repeats": True, "holds": True, "double": False}
+    outcome = check.judge(
+        Question(Path(), examples=examples), Subject(None), Findings(said, arrays), Findings()
+    )
+    assert isinstance(outcome, Failed) and outcome.fraction == 0, outcome
 
 
 def test_examples_that_were_not_attacked_do_not_count() -> None:
