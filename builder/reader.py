@@ -73,10 +73,9 @@ class Reader:
         if isinstance(node, Mapping) and len(node.entries) == 1:
             (name, fields), (place,) = next(iter(node.entries.items())), node.keys.values()
             return self._named(catalogue, str(name), place, fields)
-        article = "an" if catalogue.kind[0] in "aeiou" else "a"
         self.report.error(
             node.place,
-            f"expected {article} {catalogue.kind} as `Name` or `Name: {{…}}`, found {describe(node)}",
+            f"expected {_one(catalogue)} as `Name` or `Name: {{…}}`, found {describe(node)}",
             "Each stands alone under its name." if isinstance(node, Mapping) else None,
         )
         return None
@@ -85,7 +84,7 @@ class Reader:
         """A list of components, or none if any was wrong."""
         if not isinstance(node, Sequence):
             self.report.error(
-                node.place, f"expected a list, each item a {catalogue.kind}, found {describe(node)}"
+                node.place, f"expected a list, each item {_one(catalogue)}, found {describe(node)}"
             )
             return None
         found = [self.choice(catalogue, item) for item in node.items]
@@ -291,6 +290,11 @@ class _Watched(MappingABC[str, object]):
 
     def __len__(self) -> int:
         return len(self._names)
+
+
+def _one(catalogue: Catalogue[C]) -> str:
+    """`a loss`, `an attack`."""
+    return f"{'an' if catalogue.kind[0] in 'aeiou' else 'a'} {catalogue.kind}"
 
 
 def place_of(entries: MappingABC[str, Node], field: str | None, place: Place) -> Place:
