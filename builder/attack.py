@@ -80,7 +80,7 @@ class Attack(Component):
 
         with unchanged(logits):
             watched = Watched(logits, x, y, bounds)
-            ball = Ball(watched.x, self.norm, self.eps, bounds)
+            ball = Ball(watched.x, self.norm, self.eps, watched.bounds)
             return ball.held(self.search(watched, ball, Aim(watched.y, self.targeted), generator))
 
     @abstractmethod
@@ -99,8 +99,9 @@ class Stepping(Attack):
 
     def stride(self, ball: Ball) -> float:
         """The length of one step in units of ``ball``."""
-        alpha = self.reach * self.eps / self.steps if self.alpha is None else self.alpha
-        return alpha * ball.span
+        if self.alpha is None:
+            return self.reach * min(self.eps, ball.diagonal) / self.steps * ball.span
+        return min(self.alpha, ball.diagonal) * ball.span
 
 
 attacks: Final[Catalogue[Attack]] = Catalogue("attack", "builder.attacks", Attack)

@@ -15,6 +15,7 @@ from cli.running import wrote
 
 if TYPE_CHECKING:
     from builder.attack import Attack
+    from builder.nodes import Mapping
     from builder.runtime.attack_run import Curve, Nearest, Robustness
     from builder.spec import ModelSpec
 
@@ -101,6 +102,11 @@ def attack(
 
         loaded = load_run(run)
         chosen, own = _chosen(loaded.spec, attacks, norm, distances)
+        nearest = [name for name, one in chosen.items() if one.minimal]
+        if distances is not None and len(nearest) == len(chosen):
+            raise typer.BadParameter(
+                f"`--eps` bounds no attack that is asked for: {_no_eps(nearest)}. Leave it out."
+            )
         if distances is None and not own:
             distances = DISTANCES[norm or "Linf"]
         with progress.attacking(quiet=as_json) as watch:
@@ -111,7 +117,13 @@ def attack(
     if as_json:
         render.show_json({"errors": [], "advice": [], **robustness_data(found)})
         return
-    render.show([*robustness_lines(found), *map(wrote, written)])
+    told = render.wrapped(f"`--eps` is for the others: {_no_eps(nearest)}.") if eps and nearest else []
+    render.show([*robustness_lines(found), *told, *map(wrote, written)])
+
+
+def _no_eps(nearest: Sequence[str]) -> str:
+    one = len(nearest) == 1
+    return f"{' and '.join(nearest)} {'looks' if one else 'look'} for the nearest error, however far it is"
 
 
 def _chosen(
@@ -132,7 +144,10 @@ def _chosen(
             own = own or far
     if norm is None:
         return found, own
-    return {name: _in_norm(name, one, norm, distances) for name, one in found.items()}, own
+    same = any(
+        one.norm == norm for one in found.values()
+    )  # only then does a distance still mean what it meant
+    return {name: _in_norm(name, one, norm, distances) for name, one in found.items()}, own and same
 
 
 def _attack(
@@ -161,6 +176,8 @@ def _attack(
             }
             root = Mapping({name: Mapping(fields, dict.fromkeys(fields, place), place)}, {name: place}, place)
             far = False
+    elif isinstance(root, Mapping):
+        root = _of_norm(root, norm)
     elif isinstance(root, Scalar) and isinstance(root.value, str):
         problem = f"`{text}` is no attack, and none that the spec of the run names"
         raise RunError(problem, did_you_mean(text, dict.fromkeys([*spec.attacks, *attacks])))
@@ -172,12 +189,32 @@ def _attack(
     return type(found).__name__, found, far
 
 
+def _of_norm(said: Mapping, norm: str) -> Mapping:
+    """``{PGD: {eps: 2}}`` where `--norm` stands beside it: its distance is of that norm, unless it names one."""
+    from builder.attack import attacks
+    from builder.nodes import Mapping, Scalar
+
+    name, fields = next(iter(said.entries.items()), ("", None))
+    if len(said.entries) > 1 or name not in attacks or attacks[str(name)].minimal:
+        return said
+    if not isinstance(fields, Mapping) or "norm" in fields.entries:
+        return said
+    entries = {**fields.entries, "norm": Scalar(norm, norm, False, fields.place)}
+    whole = Mapping(entries, {**fields.keys, "norm": fields.place}, fields.place)
+    return Mapping({name: whole}, said.keys, said.place)
+
+
 def _in_norm(name: str, attack: Attack, norm: str, distances: Sequence[float] | None) -> Attack:
+    """The attack in this norm; if that was another, at the distances that are usual in this one."""
     from pydantic import ValidationError
 
     from builder.errors import Cause, RunError
 
-    fields = {field: getattr(attack, field) for field in type(attack).model_fields} | {"norm": norm}
+    fields: dict[str, Any] = {field: getattr(attack, field) for field in type(attack).model_fields}
+    if attack.norm != norm:  # what was said of the other norm means nothing in this one
+        fields |= {"norm": norm, "eps": None if attack.minimal else max(DISTANCES[norm])}
+        if "alpha" in fields:
+            fields["alpha"] = None
     if distances is not None and not attack.minimal:
         fields["eps"] = max(distances)
     try:
@@ -273,7 +310,11 @@ def _drawn(found: Robustness, classes: Sequence[str], out: Path) -> list[Path]:
     if found.curves:
         plot_curves(found, out / CURVES_FILE)
         written.append(out / CURVES_FILE)
+    else:
+        (out / CURVES_FILE).unlink(missing_ok=True)  # of an earlier attack
     if found.pictures is not None:
         plot_examples(found.pictures, classes, out / EXAMPLES_FILE)
         written.append(out / EXAMPLES_FILE)
+    else:
+        (out / EXAMPLES_FILE).unlink(missing_ok=True)
     return written

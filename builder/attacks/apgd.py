@@ -184,7 +184,7 @@ def difference_of_logits_ratio(logits: Tensor, aim: Aim) -> Tensor:
     Towards a target it says how far that is before ``aim.left``, or, where that is not known, before all others.
     Raises ``RunError`` for fewer than three classes, or four where ``targeted``.
     """
-    from builder.runtime.perturbation import lead
+    from builder.runtime.perturbation import lead, of_class
 
     needed = 4 if aim.targeted else 3
     if logits.shape[1] < needed:
@@ -196,6 +196,5 @@ def difference_of_logits_ratio(logits: Tensor, aim: Aim) -> Tensor:
     below = (top[:, 2] + top[:, 3]) / 2 if aim.targeted else top[:, 2]
     ahead = lead(logits, aim)
     if aim.left is not None:
-        goal, left = (logits.gather(1, k.unsqueeze(1)).squeeze(1) for k in (aim.y, aim.left))
-        ahead = goal - left
+        ahead = of_class(logits, aim.y) - of_class(logits, aim.left)
     return ahead / (top[:, 0] - below).clamp_min(1e-12)

@@ -88,11 +88,11 @@ class DeepFool(Attack):
 
     def _leads(self, z: Tensor, aim: Aim) -> Iterator[Tensor]:
         """How far each example is past each boundary it may cross, in logits: N."""
-        from builder.runtime.perturbation import lead
+        from builder.runtime.perturbation import lead, of_class
 
         if aim.targeted:
             yield lead(z, aim)
             return
-        own = z.gather(1, aim.y.unsqueeze(1)).squeeze(1)
+        own = of_class(z, aim.y)
         for other in z.detach().topk(min(self.candidates, z.shape[1])).indices.unbind(1):
-            yield z.gather(1, other.unsqueeze(1)).squeeze(1) - own
+            yield of_class(z, other) - own

@@ -19,7 +19,7 @@ from builder.runtime.data import load_arrays
 from builder.runtime.doubts import Doubt, Evaluated, doubts
 from builder.runtime.perturbation import unchanged
 from builder.runtime.robust import predicted, with_eps
-from builder.runtime.run import Run
+from builder.runtime.run import Run, refuse_gan
 from builder.runtime.sourced import Sourced
 
 AT_ONCE: Final = 250  # examples attacked together
@@ -78,7 +78,7 @@ class Robustness:
 
     ``clean`` is its accuracy on the same ``examples`` without. An example that is wrong without an attack is not
     attacked, and counts as wrong. ``worst`` is what is left where each example meets every attack with a curve;
-    none unless there are several, with the same distances. ``doubts`` say why the evaluation may mislead.
+    none unless there are several, with the same distances in one norm. ``doubts`` say why the evaluation may mislead.
     """
 
     part: str
@@ -143,7 +143,8 @@ class _Siege:
         }
         curves = {name: self._curve(attacks[name], at[name], left) for name, left in standing.items()}
         nearest = {name: self._nearest(one) for name, one in attacks.items() if one.minimal}
-        same = len(set(at.values())) == 1 and len(at) > 1
+        norms = {attacks[name].norm for name in at}  # the same number is another distance in another norm
+        same = len(set(at.values())) == len(norms) == 1 and len(at) > 1
         together = [torch.stack(one).all(0) for one in zip(*standing.values(), strict=True)] if same else []
         clean = float(self._right.double().mean())
         strongest = min(curves, key=lambda name: sum(curves[name].accuracy), default=None)
@@ -256,12 +257,7 @@ def _distances(attack: Attack, eps: Sequence[float] | None) -> tuple[float, ...]
 def _sourced(run: Run) -> Sourced:
     """The run's network in its source's units. Raises ``RunError`` if it cannot be attacked."""
     spec = run.spec
-    if spec.networks:
-        raise RunError(
-            f"The run `{run.folder}` is of networks that play against each other; "
-            "an attack is on one that classifies.",
-            "Attack a classifier that was trained on the same data.",
-        )
+    refuse_gan(run, "Attack a classifier that was trained on the same data.")
     if spec.data is None:
         raise RunError(
             f"The data of the run `{run.folder}` cannot be found, so there is nothing to attack.",

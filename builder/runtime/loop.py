@@ -65,6 +65,8 @@ class Loop:
             raise TrainingError(
                 "The network has nothing to train.", "Every parameter is frozen, or there is none."
             )
+        if 1 in (splits.batch_size, len(splits.train)):
+            _expect_normalised(network, next(splits.train.batches(1)))
         self.optimizer: Final = train.optimizer.build(self.weights)
         self._criterion = train.loss.build(device)
         self._precision: AbstractContextManager[Any] = nullcontext()
@@ -231,6 +233,36 @@ class Loop:
             hints.append("`precision: bfloat16`")
         raise TrainingError(
             f"The {part} loss of epoch {epoch} is not finite ({loss}). {kept}", f"Try {' or '.join(hints)}."
+        )
+
+
+def _expect_normalised(network: Network, batch: Batch) -> None:
+    """Raises ``TrainingError`` where BatchNorm meets one value per channel, of which there is no variance."""
+    lone: list[str] = []
+
+    def seen(name: str, x: Tensor) -> None:
+        if x.numel() <= x.shape[1]:
+            lone.append(name)
+
+    hooks = [
+        part.register_forward_pre_hook(lambda _, given, name=name: seen(name, given[0]))
+        for name, part in network.named_modules()
+        if isinstance(part, nn.modules.batchnorm._BatchNorm)
+    ]
+    if not hooks:
+        return
+    mode = network.training
+    try:
+        with torch.no_grad():
+            network.eval()(channels_last(batch.x), *(() if batch.lengths is None else (batch.lengths,)))
+    finally:
+        network.train(mode)
+        for hook in hooks:
+            hook.remove()
+    if lone:
+        raise TrainingError(
+            f"`{lone[0]}` normalises over a batch, and a training batch has one example: one value per channel.",
+            "Take a larger `batch_size`, and at least two examples for training.",
         )
 
 

@@ -6,8 +6,9 @@ Everything is per example: losses are summed, never averaged, so that a batch ch
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+import reprlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Final, NamedTuple
 
 import torch
@@ -28,31 +29,46 @@ SLACK: Final = 1e-6  # how far inputs may lie outside their bounds, as a share o
 class Watched:
     """What is attacked: it says at once, in a sentence, why it cannot be.
 
-    ``x`` and ``y`` are the checked inputs, cut loose from any graph. Raises ``RunError`` for inputs of another
-    form; at the first call for a network that is no classifier of these classes; at any for a missing gradient.
+    ``x`` and ``y`` are the checked inputs, cut loose from any graph, ``bounds`` the checked bounds. Raises
+    ``RunError`` for inputs of another form; at the first call for a network that is no classifier of these
+    classes; at any for a missing gradient.
     """
 
     def __init__(self, logits: Logits, x: Tensor, y: Tensor, bounds: tuple[float, float]) -> None:
         self._logits = logits
         self._seen = False
-        self.x: Final = _inputs(x, bounds)
+        self.bounds: Final = _pair(bounds)
+        self.x: Final = _inputs(x, self.bounds)
         self.y: Final = _classes(y, self.x)
 
     def __call__(self, x: Tensor) -> Tensor:
         try:
-            z = self._logits(x)
+            z = self._logits(x.clone())  # a first layer that works in place is to spoil a copy
         except RuntimeError as error:
-            if "numpy() on Tensor that requires grad" not in str(error):
+            cause = self._cause(str(error), x)
+            if cause is None:
                 raise
-            raise RunError(
-                f"{NO_GRADIENTS}: it takes its input as a NumPy array.", ATTACK_THE_MODULE
-            ) from None
+            raise cause from None
         if not self._seen:
             self._check(z, x)
             self._seen = True
         if x.requires_grad and not z.requires_grad:
             raise RunError(f"{NO_GRADIENTS}: its output does not lead back to its input.", ATTACK_THE_MODULE)
         return z
+
+    def _cause(self, told: str, x: Tensor) -> RunError | None:
+        """What torch's error means, where a sentence can say it."""
+        if "numpy() on Tensor that requires grad" in told:
+            return RunError(f"{NO_GRADIENTS}: it takes its input as a NumPy array.", ATTACK_THE_MODULE)
+        parameters = self._logits.parameters() if isinstance(self._logits, nn.Module) else ()
+        types = {p.dtype for p in parameters if p.is_floating_point()}
+        if "type" not in told or not types or x.dtype in types:
+            return None
+        wanted = " and ".join(sorted(map(str, types)))
+        return RunError(
+            f"The inputs are {x.dtype}, and the network's weights {wanted}.",
+            f"Write `x.to({sorted(map(str, types))[0]})`.",
+        )
 
     def _check(self, z: object, x: Tensor) -> None:
         if not isinstance(z, Tensor):
@@ -73,11 +89,25 @@ class Watched:
             )
 
 
+def _pair(bounds: object) -> tuple[float, float]:
+    found: tuple[float, ...] = ()
+    if isinstance(bounds, Iterable) and not isinstance(bounds, str | bytes):
+        with suppress(TypeError, ValueError, RuntimeError):  # RuntimeError: a tensor that is no number
+            found = tuple(float(one) for one in bounds)
+    if len(found) != 2:
+        raise RunError(
+            f"Bounds are a smaller and a larger finite number, not {reprlib.repr(bounds)}.",
+            "Write `bounds=(0, 1)`, or whatever range the data have.",
+        )
+    low, high = found
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise RunError(f"Bounds are a smaller and a larger finite number, not ({low:g}, {high:g}).")
+    return low, high
+
+
 def _inputs(x: Tensor, bounds: tuple[float, float]) -> Tensor:
     low, high = bounds
     x = _tensor(x, "x").detach()
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise RunError(f"Bounds are a smaller and a larger finite number, not ({low}, {high}).")
     if x.dim() < 2 or not x.is_floating_point():
         raise RunError(f"An attack needs inputs N×… of real numbers, not {list(x.shape)} of {x.dtype}.")
     slack = SLACK * (high - low)
@@ -154,6 +184,11 @@ def back(value: Tensor, x: Tensor, keep: bool = False) -> Tensor:
     return gradient
 
 
+def of_class(logits: Tensor, y: Tensor) -> Tensor:
+    """The logit of the class ``y`` (int64, N) of each example: N."""
+    return logits.gather(1, y.unsqueeze(1)).squeeze(1)
+
+
 def others(logits: Tensor, y: Tensor) -> Tensor:
     """The logits with that of ``y`` at −∞."""
     return logits.scatter(1, y.unsqueeze(1), -math.inf)
@@ -164,7 +199,7 @@ def lead(logits: Tensor, aim: Aim) -> Tensor:
 
     The largest other logit minus that of y, or, ``targeted``, that of y minus the largest other.
     """
-    found = others(logits, aim.y).amax(1) - logits.gather(1, aim.y.unsqueeze(1)).squeeze(1)
+    found = others(logits, aim.y).amax(1) - of_class(logits, aim.y)
     return -found if aim.targeted else found
 
 
@@ -200,7 +235,8 @@ def at_mean_one(gradient: Tensor) -> Tensor:
 class Ball(NamedTuple):
     """All inputs within ``eps`` of ``centre`` (N×…) in a norm, and within the bounds; no ``eps``: the bounds alone.
 
-    ``eps`` is in units of data scaled to [0, 1], ``radius`` in the centre's own.
+    ``eps`` is in units of data scaled to [0, 1], ``radius`` in the centre's own. An ``eps`` beyond what the bounds
+    hold says no more than the bounds: squares of a very large one would overflow.
     """
 
     centre: Tensor
@@ -214,9 +250,14 @@ class Ball(NamedTuple):
         return self.bounds[1] - self.bounds[0]
 
     @property
+    def diagonal(self) -> float:
+        """The largest distance between two inputs within the bounds, in units of ``eps``."""
+        return 1.0 if self.norm == "Linf" else math.sqrt(math.prod(self.centre.shape[1:]))
+
+    @property
     def radius(self) -> float:
         """The largest distance from the centre."""
-        return math.inf if self.eps is None else self.eps * self.span
+        return math.inf if self.eps is None else min(self.eps, self.diagonal) * self.span
 
     def of(self, chosen: Tensor) -> Ball:
         """The balls of some examples: a mask or indices."""

@@ -95,6 +95,40 @@ def test_a_norm_for_all(gradspec: Gradspec) -> None:
     assert all(one["attack"][name]["norm"] == "L2" for name, one in curves.items())
 
 
+@pytest.mark.parametrize(
+    ("words", "last"),
+    [
+        (["grey"], 3.0),  # its 4/255 was meant in Linf
+        (["{PGD: {eps: 0.1, norm: Linf, alpha: 0.01, steps: 3}}"], 3.0),
+        (["{PGD: {eps: 2, steps: 3}}"], 2.0),
+        (["round"], 1.0),
+    ],
+)
+def test_another_norm_has_other_distances(gradspec: Gradspec, words: list[str], last: float) -> None:
+    code, shown, _ = gradspec("--attack", *words, "--norm", "L2", "--examples", "20", "--json")
+    (curve,) = json.loads(shown)["curves"].values()
+    (fields,) = curve["attack"].values()
+    assert code == 0 and curve["eps"][-1] == last == fields["eps"]
+    assert fields["norm"] == "L2" and fields.get("alpha") is None
+
+
+def test_eps_is_not_for_attacks_that_look_for_the_nearest(gradspec: Gradspec) -> None:
+    code, shown, _ = gradspec("--attack", "DeepFool", "--attack", "FGSM", "--eps", "0.1", "--examples", "20")
+    assert code == 0
+    assert "`--eps` is for the others: DeepFool looks for the nearest error" in " ".join(shown.split())
+    _, shown, _ = gradspec("--attack", "FGSM", "--eps", "0.1", "--examples", "20")
+    assert "for the others" not in shown
+
+
+def test_no_picture_of_an_earlier_attack_stays(gradspec: Gradspec, tmp_path: Path) -> None:
+    words = ("--attack", "FGSM", "--examples", "20", "--out", "seen", "--eps")
+    gradspec(*words, "0.3")
+    assert (tmp_path / "seen" / "examples.png").exists()
+    code, shown, _ = gradspec(*words, "0")
+    assert code == 0 and "examples.png" not in shown
+    assert [one.name for one in (tmp_path / "seen").iterdir()] == ["accuracy.png"]
+
+
 def test_attacks_that_look_for_the_nearest_say_how_far(gradspec: Gradspec) -> None:
     code, shown, _ = gradspec("--attack", "DeepFool", "--examples", "60")
     assert code == 0
@@ -128,6 +162,8 @@ def test_what_makes_figures_doubtful_is_told(gradspec: Gradspec) -> None:
         (["--eps", "8", "--attack", "PGD"], 1, "the data's whole range is 1"),
         (["--attack", "round", "--norm", "Linf", "--eps", "0,2"], 1, "cannot be asked for Linf"),
         (["--attack", "CW", "--norm", "Linf"], 1, "`CW` has no norm Linf"),
+        (["--eps", "0.1", "--attack", "DeepFool"], 2, "DeepFool looks for the nearest error"),
+        (["--eps", "1", "--attack", "CW", "--attack", "DeepFool"], 2, "CW and DeepFool look for the nearest"),
         (["--eps", "0,much"], 2, "'much' is no number"),
         (["--eps", "-1"], 2, "-1 is no distance"),
         (["--eps", "inf"], 2, "inf is no distance"),

@@ -81,6 +81,13 @@ def test_distances_by_default_are_quarters_of_each_attacks_own(run: Run) -> None
     assert found.worst is None, "there is nothing common to them"
 
 
+def test_the_same_number_is_another_distance_in_another_norm(run: Run) -> None:
+    found = attack_run(
+        run, {"one": FGSM(eps=0.2), "other": FGSM(eps=0.2, norm="L2")}, (0.0, 0.2), examples=40
+    )
+    assert found.worst is None
+
+
 def test_the_seed_draws_examples_and_starts(run: Run) -> None:
     one, same, other = (
         attack_run(run, {"many": PGD(eps=0.15, steps=3)}, (0.1, 0.15), examples=60, seed=seed)
@@ -201,7 +208,7 @@ def test_what_cannot_be_asked(run: Run) -> None:
     with pytest.raises(RunError, match="cannot be found, so there is nothing to attack"):
         attack_run(gone, BOTH)
     players = dataclasses.replace(run, spec=dataclasses.replace(run.spec, networks={"generator": run.spec}))
-    with pytest.raises(RunError, match="play against each other"):
+    with pytest.raises(RunError, match="is the run of a GAN"):
         attack_run(players, BOTH)
     with pytest.raises(RunError, match="there is no part `tests`"):
         attack_run(run, BOTH, part="tests")

@@ -212,9 +212,66 @@ def test_inputs_that_do_not_fit(change: Callable[..., tuple[Tensor, Tensor]], pr
 
 def test_bounds_that_are_none() -> None:
     x, y = _batch()
-    for bounds in ((1, 0), (0, math.inf), (math.nan, 1)):
+    none: list[Any] = [
+        (1, 0),
+        (0, math.inf),
+        (math.nan, 1),
+        None,
+        1,
+        (0, 1, 2),
+        "01",
+        ("a", "b"),
+        torch.eye(2),
+    ]
+    for bounds in none:
         with pytest.raises(RunError, match="a smaller and a larger finite number"):
             attack(_net(), x, y, {"FGSM": 0.1}, bounds=bounds)
+
+
+def test_bounds_of_torch_and_numpy_are_bounds() -> None:
+    x, y = _batch()
+    for bounds in (torch.tensor([0.0, 1.0]), np.array([0, 1]), [0, 1]):
+        given: Any = bounds
+        assert torch.equal(
+            attack(_net(), x, y, {"PGD": 0.1}, bounds=given), attack(_net(), x, y, {"PGD": 0.1})
+        )
+
+
+def test_inputs_of_another_type_than_the_weights() -> None:
+    x, y = _batch(dtype=torch.float64)
+    with pytest.raises(RunError, match=r"inputs are torch.float64, and the network's weights torch.float32"):
+        attack(_net(), x, y, {"FGSM": 0.1})
+    with pytest.raises(RunError, match=r"Write `x.to\(torch.float32\)`"):
+        attack(nn.Sequential(nn.Conv2d(3, 5, 2), nn.Flatten()), x, y, {"FGSM": 0.1})
+
+
+@every_attack
+def test_a_first_layer_that_works_in_place_spoils_no_input(name: str) -> None:
+    x, y = _batch()
+    x = 2 * x - 1
+    found = []
+    for inplace in (False, True):
+        net = nn.Sequential(nn.ReLU(inplace=inplace), _net())
+        found.append(attack(net, x, y, {name: QUICK[name]}, bounds=(-1, 1)))
+    assert torch.equal(*found)
+    assert torch.equal(x, 2 * _batch()[0] - 1)
+
+
+@every_attack
+def test_an_eps_beyond_what_the_bounds_hold_is_no_more_than_they_hold(name: str) -> None:
+    x, y = _batch()
+    found = [
+        attack(_net(), x, y, {name: QUICK[name] | {"eps": eps, "norm": "L2"}})
+        for eps in (12**0.5, 1e20, 1e300)
+    ]
+    assert not torch.equal(found[0], x)
+    assert torch.equal(found[0], found[1]) and torch.equal(found[1], found[2])
+
+
+def test_a_step_beyond_what_the_bounds_hold() -> None:
+    x, y = _batch()
+    said = {"BIM": {"eps": 2, "alpha": 1e30, "norm": "L2"}}
+    assert not torch.equal(attack(_net(), x, y, said), x)
 
 
 @pytest.mark.parametrize(
