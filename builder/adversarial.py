@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, final
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, final
+
+from pydantic import BeforeValidator
 
 from builder.component import Accepted, Choice, Component, Rejected
+from builder.errors import Cause
 from builder.fields import BelowOne, Count, Positive, Sizes, Text
 from builder.objective import Objective, objectives
 from builder.penalty import Penalty, penalties
 from builder.training.optimizer import Optimizer, optimizers
+
+
+def _no_distribution(size: Any) -> Any:
+    """Raises ``Cause`` where a distribution stands for the size, as in `noise: uniform`."""
+    if size in ("normal", "uniform"):
+        raise Cause(
+            f'expected a size, found the distribution "{size}"',
+            f"Write `noise: {{distribution: {size}}}`.",
+            field="size",
+        )
+    return size
 
 
 @final
@@ -27,7 +42,7 @@ class Noise(Component):
     )
 
     distribution: Literal["normal", "uniform"] = "normal"
-    size: Count | Sizes | None = None
+    size: Annotated[Count | Sizes | None, BeforeValidator(_no_distribution)] = None
 
 
 @final
@@ -92,6 +107,9 @@ class Adversarial(Component):
     """
 
     section_key: ClassVar[str | None] = "adversarial"
+    refused: ClassVar[Mapping[str, str]] = {
+        "norm": "It stands beside a layer of the discriminator: `{Conv2d: …, norm: spectral}`."
+    }
     accepts = (
         Accepted("{objective: Hinge, optimizer: {generator: Adam, discriminator: Adam}}"),
         Accepted(

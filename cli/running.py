@@ -51,7 +51,7 @@ def build(
         render.show([*_build_networks(read, out, seed), wrote(out)])
         return
     network = build_network(read, seed)
-    open_folder(out, read, resume=False)
+    open_folder(out, read)
     save_weights(network, out / WEIGHTS)
     proof = export(network, out / ONNX)
     _write_summary(read, out)
@@ -68,7 +68,7 @@ def _build_networks(spec: ModelSpec, out: Path, seed: int | None) -> list[render
     from builder.runtime.run import ONNX, WEIGHTS, metadata_of, open_folder
 
     networks = build_networks(spec, seed)
-    open_folder(out, spec, resume=False)
+    open_folder(out, spec)
     write_tensors(out / WEIGHTS, networks.state_dict(), metadata_of(None))
     files = {name: f"{name}.onnx" for name in spec.networks}
     if spec.adversarial is not None:

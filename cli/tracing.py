@@ -183,6 +183,7 @@ def _asked(path: Path, at: str, length: int | None) -> tuple[Network, Question, 
     from builder import load
     from builder.runtime import build, load_run
     from builder.runtime.gradient_flow import own_question, random_question
+    from builder.runtime.run import refuse_gan
 
     if path.is_file():
         spec = load(path)
@@ -190,7 +191,7 @@ def _asked(path: Path, at: str, length: int | None) -> tuple[Network, Question, 
         network = build(spec)
         return network, random_question(network, spec, length), False
     run = load_run(path)
-    _refuse_several(path, run.spec)
+    refuse_gan(run, "Write the recurrent network into a spec of its own, without `networks`.")
     network = run.module if at == "trained" else build(run.spec)
     if length is None and run.spec.data is not None:
         question = own_question(network, run.spec, run.preprocessing)

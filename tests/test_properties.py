@@ -254,7 +254,7 @@ def one_layer(chance: random.Random) -> str:
 
 
 def some_layers(chance: random.Random, count: int, form: int) -> list[str]:
-    """Items that may follow, in one of six forms: a layer, several in a row, two branches that meet, or a shared layer."""
+    """Items that may follow in one of six forms: a layer, several in a row, two branches that meet, shared."""
     match form:
         case 0:
             return [f"{{repeat: {chance.randint(1, 3)}, {one_layer(chance)}}}"]

@@ -9,15 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, final
 
 from builder.component import Accepted, Rejected
-from builder.fields import BelowOne
-from builder.objective import Objective
+from builder.cross_entropy_objective import CrossEntropyObjective
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 @final
-class NonSaturating(Objective):
+class NonSaturating(CrossEntropyObjective):
     """The discriminator minimises −log σ(r) − log(1 − σ(f)), the generator −log σ(f).
 
     r and f are the logits of real and made examples. ``label_smoothing`` s asks for 1 − s on real examples
@@ -34,26 +33,10 @@ class NonSaturating(Objective):
         ),
     )
 
-    label_smoothing: BelowOne = 0.0
-
-    def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        from torch.nn.functional import softplus
-
-        # −(1 − s)·log σ(r) − s·log σ(−r), where −log σ(r) = softplus(−r) and softplus(r) = softplus(−r) + r.
-        real = softplus(-real_logits)
-        if self.label_smoothing:
-            real = real + self.label_smoothing * real_logits
-        return real.mean() + softplus(fake_logits).mean()
-
     def generator_loss(self, fake_logits: Tensor) -> Tensor:
         from torch.nn.functional import softplus
 
         return softplus(-fake_logits).mean()
-
-    def discriminator_gradient(self, real_logits: Tensor, fake_logits: Tensor) -> tuple[Tensor, Tensor]:
-        """(σ(r) − (1 − s))/n and σ(f)/m: what is said, less what was asked for."""
-        real = real_logits.sigmoid() - (1 - self.label_smoothing)
-        return real / real_logits.numel(), fake_logits.sigmoid() / fake_logits.numel()
 
     def generator_gradient(self, fake_logits: Tensor) -> Tensor:
         """−σ(−f)/m: almost −1/m where the discriminator is sure that an example was made."""

@@ -24,7 +24,7 @@ from builder.errors import Cause, DataError, RunError, did_you_mean
 from builder.graph import Graph
 from builder.runtime.data import load_arrays
 from builder.runtime.module import Network, examples_at_once
-from builder.runtime.run import Run
+from builder.runtime.run import Run, refuse_gan
 from builder.runtime.sourced import Sourced
 from builder.shapes import TensorType
 
@@ -259,11 +259,7 @@ class _Question:
 
 def _checked(run: Run) -> TensorType:
     """What the network reads, if it is one whose decisions can be explained. Raises ``RunError``."""
-    if run.spec.adversarial is not None:
-        raise RunError(
-            "a run of an adversarial setup makes examples, and decides nothing that could be explained",
-            "`gradspec sample` shows what it makes.",
-        )
+    refuse_gan(run, "`gradspec sample` shows what it makes.")
     graph = run.spec.graph
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         raise RunError(

@@ -14,7 +14,7 @@ from builder.runtime.data import load_part
 from builder.runtime.judging import Judge
 from builder.runtime.measure import measure, naive, outputs
 from builder.runtime.module import inputs_of, lengths_of
-from builder.runtime.run import Run
+from builder.runtime.run import Run, refuse_gan
 from builder.training.game import Game
 
 Array = NDArray[Any]
@@ -55,11 +55,7 @@ def predict(run: Run, x: Array, lengths: Array | None = None) -> Array | dict[st
     name where the spec has several outputs. Raises ``DataError`` if the examples do
     not have the shape that the network's input needs.
     """
-    if run.players:
-        raise RunError(
-            f"The run `{run.folder}` is a GAN's: its generator takes noise, and no examples.",
-            "`sample` asks it for samples.",
-        )
+    refuse_gan(run, "`sample` asks it for samples.")
     types = inputs_of(run.module)
     if len(types) != 1:
         raise RunError(f"The network has {len(types)} inputs, and `predict` takes one array.")

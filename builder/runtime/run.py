@@ -140,11 +140,20 @@ def metadata_of(preprocessing: Preprocessing | None) -> dict[str, str]:
     return said
 
 
-def open_folder(out: Path, spec: ModelSpec, resume: bool) -> None:
-    """Makes the folder of a new run, or checks that ``out`` holds the same run, to be resumed.
+def refuse_gan(run: Run, hint: str) -> None:
+    """Raises ``RunError`` for the run of a GAN, where a network is asked about examples."""
+    if run.spec.adversarial is not None:
+        raise RunError(
+            f"`{run.folder}` is the run of a GAN: its generator takes noise, and says nothing of examples.",
+            hint,
+        )
+
+
+def check_folder(out: Path, spec: ModelSpec, resume: bool) -> None:
+    """Checks that a new run can be written to ``out``, or that it holds the same run, to be resumed.
 
     ``train.epochs`` may have changed, nothing else. Raises ``RunError`` otherwise, for a folder that is not
-    empty, and for nothing to resume; ``OSError`` if the folder cannot be made.
+    empty, for nothing to resume, and for a spec there that is none.
     """
     if not resume:
         if out.exists() and not out.is_dir():
@@ -153,16 +162,24 @@ def open_folder(out: Path, spec: ModelSpec, resume: bool) -> None:
             raise RunError(
                 f"`{out}` is not empty.", "Choose another folder, or go on with the run there: `--resume`."
             )
-        out.mkdir(parents=True, exist_ok=True)
-        write_spec(out, spec)
         return
     try:
         text = (out / SPEC).read_text(encoding="utf-8")
-        before = yaml.safe_load(text)
-    except (OSError, yaml.YAMLError, RecursionError):
+    except OSError:
         raise RunError(
             f"There is no run to resume in `{out}`.", "Leave `--resume` out to start one."
         ) from None
+    except ValueError:  # no UTF-8
+        text = ""
+    try:
+        before = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError):  # a date like 2026-13-01 is a ValueError
+        before = None
+    if not isinstance(before, dict):
+        raise RunError(
+            f"The spec of the run in `{out}` cannot be read: `{SPEC}` is not what `train` wrote.",
+            "Start a new run in another folder.",
+        )
     changed = [path for path in _differences(before, _plain(spec)) if path != "train.epochs"]
     if changed:
         listed = ", ".join(f"`{path}`" for path in changed[:5])
@@ -170,6 +187,13 @@ def open_folder(out: Path, spec: ModelSpec, resume: bool) -> None:
             f"The run in `{out}` was started with another spec: {listed} changed.",
             "Only `train.epochs` may change on resuming; start a new run in another folder.",
         )
+
+
+def open_folder(out: Path, spec: ModelSpec) -> None:
+    """Makes the folder of a new run. Raises as ``check_folder`` does; ``OSError`` if it cannot be made."""
+    check_folder(out, spec, resume=False)
+    out.mkdir(parents=True, exist_ok=True)
+    write_spec(out, spec)
 
 
 def epochs_before(out: Path) -> int:

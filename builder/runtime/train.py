@@ -6,33 +6,22 @@ import warnings
 from collections.abc import Sized
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 import torch
 from torch import nn
 
-from builder.errors import RunError, TrainingError
-from builder.runtime.checkpoint import load_checkpoint, save_checkpoint, unreadable
+from builder.errors import RunError
+from builder.runtime.course import Course
 from builder.runtime.data import load_splits
 from builder.runtime.device import chosen_device, threads
-from builder.runtime.events import CheckpointSaved, EpochDone, Exported, StoppedEarly, Watch
+from builder.runtime.events import Exported, StoppedEarly, Watch
 from builder.runtime.export import export
 from builder.runtime.files import write_json
 from builder.runtime.loop import Loop
 from builder.runtime.measure import measure, naive, numbers
 from builder.runtime.module import build, complete_graph
-from builder.runtime.run import (
-    CHECKPOINT,
-    SUMMARY,
-    WEIGHTS,
-    Run,
-    epochs_before,
-    open_folder,
-    save_weights,
-    write_environment,
-    write_metrics,
-    write_spec,
-)
+from builder.runtime.run import SUMMARY, WEIGHTS, Figures, Run, check_folder, epochs_before, save_weights
 from builder.spec import ModelSpec
 from builder.training.section import Train
 
@@ -51,23 +40,17 @@ def train(spec: ModelSpec, out: Path | str, *, resume: bool = False, watch: Watc
     at the end, after the weights are saved.
     """
     out = Path(out)
+    check_folder(out, spec, resume)
     if spec.networks:
         from builder.runtime.train_gan import train_gan  # ordinary training does not pay for it
 
         return train_gan(spec, out, resume=resume, watch=watch)
     section, device = _trainable(spec)
-    open_folder(out, spec, resume)
-    with threads(section.threads):
-        write_environment(out, spec, device)
+    with threads(section.threads), warnings.catch_warnings():
+        # float16's first steps may be skipped while its scale is found; torch takes that for a wrong order.
+        warnings.filterwarnings("ignore", "Detected call of `lr_scheduler.step", UserWarning)
         loop = _loop(spec, section, device)
-        if resume:
-            _restore(loop, spec, section, out)
-        try:
-            _run(loop, out, watch)
-        except TrainingError:
-            _keep_last(loop, out)
-            raise
-        return _finish(loop, spec, out, watch)
+        return Training(loop, section.epochs, spec, out, watch).take(device, resume)
 
 
 def _trainable(spec: ModelSpec) -> tuple[Train, torch.device]:
@@ -98,25 +81,61 @@ def _loop(spec: ModelSpec, section: Train, device: torch.device) -> Loop:
     return Loop(build(spec).to(device), section, splits, device)
 
 
-def _restore(loop: Loop, spec: ModelSpec, section: Train, out: Path) -> None:
-    """Brings the loop to the last whole epoch, if there is one."""
-    before = epochs_before(out)
-    if before != section.epochs and _course(section, before) != _course(section, section.epochs):
-        raise RunError(
-            f"`train.epochs` was {before} and is {section.epochs}, and the scheduler "
-            f"`{type(section.scheduler).__name__}` spreads its course over all epochs.",
-            "Start a new run in another folder.",
-        )
-    state = load_checkpoint(out / CHECKPOINT)
-    if state is not None:
-        try:
-            loop.restore(state)
-        except (KeyError, ValueError, TypeError, RuntimeError, AttributeError) as error:
-            raise unreadable(out / CHECKPOINT, error) from error
-    if loop.epoch > section.epochs:
-        raise RunError(f"The run has {loop.epoch} epochs behind it, and `train.epochs` is {section.epochs}.")
-    write_spec(out, spec)
-    write_metrics(out, loop.history)
+@final
+class Training(Course[Loop]):
+    """One network's course."""
+
+    @property
+    def over(self) -> bool:
+        return self.loop.exhausted
+
+    def check_resumed(self) -> None:
+        section, before = self.loop.train, epochs_before(self.out)
+        if before != section.epochs and _course(section, before) != _course(section, section.epochs):
+            raise RunError(
+                f"`train.epochs` was {before} and is {section.epochs}, and the scheduler "
+                f"`{type(section.scheduler).__name__}` spreads its course over all epochs.",
+                "Start a new run in another folder.",
+            )
+
+    def epoch_done(self, figures: Figures) -> None:
+        self.tell_epoch(figures)
+        self.tell_checkpoint()
+        rule, loop = self.loop.train.early_stopping, self.loop
+        if self.watch is not None and rule is not None and loop.exhausted:
+            self.watch(StoppedEarly(loop.epoch, loop.best.epoch, rule.monitor, rule.patience))
+
+    def keep(self, state: dict[str, Any]) -> None:
+        self.loop.network.load_state_dict(self.loop.best.weights or state["network"])
+        save_weights(self.loop.network, self.out / WEIGHTS, self.loop.splits.preprocessing)
+
+    def finish(self) -> Run:
+        loop, spec, out = self.loop, self.spec, self.out
+        if loop.best.weights:
+            loop.network.load_state_dict(loop.best.weights)
+        loop.network.eval()
+        save_weights(loop.network, out / WEIGHTS, loop.splits.preprocessing)
+        summary: dict[str, Any] = {
+            "epochs": loop.epoch,
+            "weights_of_epoch": loop.best.epoch or loop.epoch,
+            "stopped_early": loop.epoch < loop.train.epochs,
+            "seconds": round(sum(line["seconds"] or 0.0 for line in loop.history), 3),
+            "parameters": spec.graph.parameters,
+        }
+        run = Run(out, spec, loop.network, loop.splits.preprocessing, tuple(loop.history), summary)
+        if loop.splits.test is not None:
+            part, fitted = loop.splits.test, loop.splits.preprocessing
+            summary |= numbers(measure(loop.network, part, loop.train, "test", preprocessing=fitted))
+            summary |= numbers(naive(part, loop.train, "test", fitted))
+            if loop.robust_accuracy is not None:
+                summary["test_robust_accuracy"] = loop.robust_accuracy(part, 0)
+        write_json(out / SUMMARY, summary)
+        proof = export(run, run.onnx)
+        summary["onnx"] = asdict(proof)
+        write_json(out / SUMMARY, summary)
+        if self.watch is not None:
+            self.watch(Exported(run.onnx, proof))
+        return run
 
 
 def _course(section: Train, epochs: int) -> dict[str, Any]:
@@ -125,58 +144,3 @@ def _course(section: Train, epochs: int) -> dict[str, Any]:
         return {}
     optimizer = section.optimizer.build([nn.Parameter(torch.zeros(1))])
     return section.scheduler.build(optimizer, 10, epochs).state_dict()
-
-
-def _run(loop: Loop, out: Path, watch: Watch | None) -> None:
-    """The epochs that are left; after each, the figures and a checkpoint are on the disk."""
-    rule = loop.train.early_stopping
-    with warnings.catch_warnings():
-        # float16's first steps may be skipped while its scale is found; torch takes that for a wrong order.
-        warnings.filterwarnings("ignore", "Detected call of `lr_scheduler.step", UserWarning)
-        while loop.epoch < loop.train.epochs and not loop.exhausted:
-            figures = loop.run_epoch(watch)
-            write_metrics(out, loop.history)
-            save_checkpoint(out / CHECKPOINT, loop.epoch, loop.state())
-            if watch is not None:
-                watch(EpochDone(loop.epoch, loop.train.epochs, figures))
-                watch(CheckpointSaved(loop.epoch, out / CHECKPOINT))
-            if watch is not None and rule is not None and loop.exhausted:
-                watch(StoppedEarly(loop.epoch, loop.best.epoch, rule.monitor, rule.patience))
-
-
-def _keep_last(loop: Loop, out: Path) -> None:
-    """After a loss that is no number: saves the weights of the last good epoch, if there was one."""
-    state = load_checkpoint(out / CHECKPOINT)
-    if state is not None:
-        loop.restore(state)
-        loop.network.load_state_dict(loop.best.weights or state["network"])
-        save_weights(loop.network, out / WEIGHTS, loop.splits.preprocessing)
-
-
-def _finish(loop: Loop, spec: ModelSpec, out: Path, watch: Watch | None) -> Run:
-    """Saves the weights, says how good they are, then tries the export."""
-    if loop.best.weights:
-        loop.network.load_state_dict(loop.best.weights)
-    loop.network.eval()
-    save_weights(loop.network, out / WEIGHTS, loop.splits.preprocessing)
-    summary: dict[str, Any] = {
-        "epochs": loop.epoch,
-        "weights_of_epoch": loop.best.epoch or loop.epoch,
-        "stopped_early": loop.epoch < loop.train.epochs,
-        "seconds": round(sum(line["seconds"] or 0.0 for line in loop.history), 3),
-        "parameters": spec.graph.parameters,
-    }
-    run = Run(out, spec, loop.network, loop.splits.preprocessing, tuple(loop.history), summary)
-    if loop.splits.test is not None:
-        part, fitted = loop.splits.test, loop.splits.preprocessing
-        summary |= numbers(measure(loop.network, part, loop.train, "test", preprocessing=fitted))
-        summary |= numbers(naive(part, loop.train, "test", fitted))
-        if loop.robust_accuracy is not None:
-            summary["test_robust_accuracy"] = loop.robust_accuracy(part, 0)
-    write_json(out / SUMMARY, summary)
-    proof = export(run, run.onnx)
-    summary["onnx"] = asdict(proof)
-    write_json(out / SUMMARY, summary)
-    if watch is not None:
-        watch(Exported(run.onnx, proof))
-    return run

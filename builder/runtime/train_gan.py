@@ -4,36 +4,23 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, final
 
 import torch
 
-from builder.errors import RunError, TrainingError
+from builder.errors import RunError
 from builder.pictures import write_animation, write_curves, write_samples
-from builder.runtime.checkpoint import load_checkpoint, save_checkpoint, unreadable
+from builder.runtime.course import Course
 from builder.runtime.data import load_splits
 from builder.runtime.device import chosen_device, threads
-from builder.runtime.events import CheckpointSaved, EpochDone, Exported, SamplesDrawn, Watch
+from builder.runtime.events import Exported, SamplesDrawn, Watch
 from builder.runtime.export import export
 from builder.runtime.files import write_json
 from builder.runtime.game_loop import GameLoop
 from builder.runtime.generating import classes_of, from_noise, noise_of
 from builder.runtime.measure import numbers
 from builder.runtime.module import Network, build_networks, complete_graph
-from builder.runtime.run import (
-    ANIMATION,
-    CHECKPOINT,
-    CURVES,
-    SAMPLES,
-    SUMMARY,
-    WEIGHTS,
-    Run,
-    open_folder,
-    save_weights,
-    write_environment,
-    write_metrics,
-    write_spec,
-)
+from builder.runtime.run import ANIMATION, CURVES, SAMPLES, SUMMARY, WEIGHTS, Figures, Run, save_weights
 from builder.spec import ModelSpec
 from builder.training.game import Game
 
@@ -51,16 +38,7 @@ def train_gan(spec: ModelSpec, out: Path, *, resume: bool = False, watch: Watch 
     with threads(game.threads):
         loop = _loop(spec, game, device)
         _refuse_a_generator_that_waits(loop)
-        open_folder(out, spec, resume)  # only now: what cannot be played leaves no folder behind
-        write_environment(out, spec, device)
-        if resume:
-            _restore(loop, spec, out)
-        try:
-            _run(loop, spec, out, watch)
-        except TrainingError:
-            _keep_last(loop, out)
-            raise
-        return _finish(loop, spec, out, watch)
+        return Playing(loop, game.epochs, spec, out, watch).take(device, resume)
 
 
 def _playable(spec: ModelSpec) -> tuple[Game, torch.device]:
@@ -94,34 +72,53 @@ def _refuse_a_generator_that_waits(loop: GameLoop) -> None:
         )
 
 
-def _restore(loop: GameLoop, spec: ModelSpec, out: Path) -> None:
-    """Brings the loop to the last whole epoch, if there is one."""
-    state = load_checkpoint(out / CHECKPOINT)
-    if state is not None:
-        try:
-            loop.restore(state)
-        except (KeyError, ValueError, TypeError, RuntimeError, AttributeError) as error:
-            raise unreadable(out / CHECKPOINT, error) from error
-    if loop.epoch > loop.game.epochs:
-        raise RunError(
-            f"The run has {loop.epoch} epochs behind it, and `train.epochs` is {loop.game.epochs}."
-        )
-    write_spec(out, spec)
-    write_metrics(out, loop.history)
+@final
+class Playing(Course[GameLoop]):
+    """The course of a game: each epoch ends with a picture of samples."""
 
+    @property
+    def over(self) -> bool:
+        return False
 
-def _run(loop: GameLoop, spec: ModelSpec, out: Path, watch: Watch | None) -> None:
-    """The epochs that are left; after each, figures, checkpoint and a picture are on the disk."""
-    while loop.epoch < loop.game.epochs:
-        figures = loop.run_epoch(watch)
-        write_metrics(out, loop.history)
-        save_checkpoint(out / CHECKPOINT, loop.epoch, loop.state())
-        picture = _draw(_run_of(loop, spec, out), loop)
-        if watch is not None:
-            watch(EpochDone(loop.epoch, loop.game.epochs, figures))
-            if picture is not None:
-                watch(SamplesDrawn(loop.epoch, picture))
-            watch(CheckpointSaved(loop.epoch, out / CHECKPOINT))
+    def check_resumed(self) -> None:
+        """A game has no scheduler: more epochs change nothing of those before."""
+
+    def epoch_done(self, figures: Figures) -> None:
+        picture = _draw(_run_of(self.loop, self.spec, self.out), self.loop)
+        self.tell_epoch(figures)
+        if self.watch is not None and picture is not None:
+            self.watch(SamplesDrawn(self.loop.epoch, picture))
+        self.tell_checkpoint()
+
+    def keep(self, state: dict[str, Any]) -> None:
+        splits = self.loop.splits
+        save_weights(self.loop.saved, self.out / WEIGHTS, splits.preprocessing, splits.bounds)
+
+    def finish(self) -> Run:
+        """Also draws how it went."""
+        loop, spec, out = self.loop, self.spec, self.out
+        save_weights(loop.saved.eval(), out / WEIGHTS, loop.splits.preprocessing, loop.splits.bounds)
+        run = _run_of(loop, spec, out)
+        summary = run.summary
+        summary |= {
+            "epochs": loop.epoch,
+            "generator_steps": loop.steps["generator"],
+            "discriminator_steps": loop.steps["discriminator"],
+            "seconds": round(sum(line["seconds"] or 0.0 for line in loop.history), 3),
+            "parameters": spec.graph.parameters,
+        }
+        if loop.splits.test is not None:
+            found = loop.judge.of(loop.generator, loop.discriminator, loop.splits.test)
+            summary |= {f"test_{name}": value for name, value in numbers(found).items()}
+        write_json(out / SUMMARY, summary)
+        write_curves(out / CURVES, loop.history)
+        write_animation(out / ANIMATION, [_picture(out, epoch) for epoch in range(1, loop.epoch + 1)])
+        proof = export(run, run.onnx)
+        summary["onnx"] = asdict(proof)
+        write_json(out / SUMMARY, summary)
+        if self.watch is not None:
+            self.watch(Exported(run.onnx, proof))
+        return run
 
 
 def _picture(out: Path, epoch: int) -> Path:
@@ -137,40 +134,6 @@ def _draw(run: Run, loop: GameLoop) -> Path | None:
     classes = classes_of(run.module)
     columns = classes if classes is not None and classes <= WIDEST_ROW else None
     return path if write_samples(path, samples.numpy(), real.numpy(), loop.splits.bounds, columns) else None
-
-
-def _keep_last(loop: GameLoop, out: Path) -> None:
-    """After a loss that is no number: saves the weights of the last good epoch, if there was one."""
-    state = load_checkpoint(out / CHECKPOINT)
-    if state is not None:
-        loop.restore(state)
-        save_weights(loop.saved, out / WEIGHTS, loop.splits.preprocessing, loop.splits.bounds)
-
-
-def _finish(loop: GameLoop, spec: ModelSpec, out: Path, watch: Watch | None) -> Run:
-    """Saves the weights, says how good the samples are, draws how it went, then tries the export."""
-    save_weights(loop.saved.eval(), out / WEIGHTS, loop.splits.preprocessing, loop.splits.bounds)
-    run = _run_of(loop, spec, out)
-    summary = run.summary
-    summary |= {
-        "epochs": loop.epoch,
-        "generator_steps": loop.steps["generator"],
-        "discriminator_steps": loop.steps["discriminator"],
-        "seconds": round(sum(line["seconds"] or 0.0 for line in loop.history), 3),
-        "parameters": spec.graph.parameters,
-    }
-    if loop.splits.test is not None:
-        found = loop.judge.of(loop.generator, loop.discriminator, loop.splits.test)
-        summary |= {f"test_{name}": value for name, value in numbers(found).items()}
-    write_json(out / SUMMARY, summary)
-    write_curves(out / CURVES, loop.history)
-    write_animation(out / ANIMATION, [_picture(out, epoch) for epoch in range(1, loop.epoch + 1)])
-    proof = export(run, run.onnx)
-    summary["onnx"] = asdict(proof)
-    write_json(out / SUMMARY, summary)
-    if watch is not None:
-        watch(Exported(run.onnx, proof))
-    return run
 
 
 def _run_of(loop: GameLoop, spec: ModelSpec, out: Path) -> Run:

@@ -184,6 +184,25 @@ def test_a_broken_checkpoint_is_said(small: Small, tmp_path: Path, no_export: No
         train(small("train.epochs=2"), tmp_path / "other", resume=True)
 
 
+@pytest.mark.parametrize("text", ["", "layers: [", "just words", "- 1"])
+def test_a_broken_spec_is_said(small: Small, tmp_path: Path, text: str) -> None:
+    (tmp_path / "spec.yaml").write_text(text)
+    with pytest.raises(RunError, match=r"The spec of the run in `.*` cannot be read"):
+        train(small(), tmp_path, resume=True)
+
+
+def test_what_fails_before_the_first_step_leaves_no_folder(
+    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("no data")
+
+    monkeypatch.setattr(sys.modules["builder.runtime.train"], "load_splits", fail)
+    with pytest.raises(OSError, match="no data"):
+        train(small(), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_the_best_epoch_is_kept(small: Small, tmp_path: Path, no_export: None) -> None:
     events: list[Event] = []
     patient = "train.early_stopping={monitor: validation_loss, patience: 2}"
