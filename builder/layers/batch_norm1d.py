@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, final
 
+from builder.channel_norm import ChannelNorm
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
-from builder.fields import Count, Flag, Positive, Probability
-from builder.layer import Layer
-from builder.shapes import Inferred, Shape, TensorType, expect_fixed, expect_reals
+from builder.shapes import Inferred, TensorType, expect_fixed, expect_reals
 
 if TYPE_CHECKING:
     from torch import nn
 
 
 @final
-class BatchNorm1d(Layer):
+class BatchNorm1d(ChannelNorm):
     """Normalises each feature over the batch, then scales and shifts it by learned weights.
 
     Input and output N×C, or N×C×L, where the places of the last axis count as examples do. In training the
@@ -25,7 +24,6 @@ class BatchNorm1d(Layer):
     Source: torch.nn.BatchNorm1d; Ioffe & Szegedy, "Batch normalization" (2015).
     """
 
-    main: ClassVar[str | None] = "num_features"
     snake: ClassVar[str] = "batch_norm1d"
     accepts = (
         Accepted("", on=((6,),)),
@@ -47,13 +45,6 @@ class BatchNorm1d(Layer):
         ),
     )  # fmt: skip
 
-    eps: Positive = 1e-5
-    momentum: Probability | None = 0.1
-    affine: Flag = True
-    track_running_stats: Flag = True
-    bias: Flag = True
-    num_features: Count | None = None
-
     def rule(self, *arrives: TensorType) -> Inferred:
         (x,) = arrives
         expect_reals(x, "BatchNorm1d")
@@ -63,24 +54,9 @@ class BatchNorm1d(Layer):
                 "`BatchNorm2d` normalises the channels of images." if len(x.shape) == 3 else None,
             )
         features = expect_fixed(x, "BatchNorm1d")[0]
-        names = ("weight", "bias") if self.bias else ("weight",)
-        parameters: dict[str, Shape] = dict.fromkeys(names, (features,)) if self.affine else {}
-        buffers: dict[str, Shape] = {}
-        if self.track_running_stats:
-            buffers = {"running_mean": (features,), "running_var": (features,), "num_batches_tracked": ()}
-        total = len(parameters) * features
-        return Inferred(
-            x,
-            parameters,
-            buffers,
-            how=f"{len(parameters)}·{features} = {total}" if parameters else "",
-            sizes={"num_features": features},
-        )
+        return self.of_channels(x, features)
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
         from torch import nn
 
-        arguments = self.arguments(sizes)
-        if self.bias:
-            del arguments["bias"]  # torch's default, and an argument that earlier releases do not have
-        return nn.BatchNorm1d(**arguments)
+        return nn.BatchNorm1d(**self.torch_arguments(sizes))

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, final
 
+from builder.channel_norm import ChannelNorm
 from builder.component import Accepted, Rejected
-from builder.fields import Count, Flag, Positive, Probability
-from builder.layer import Layer
-from builder.shapes import Inferred, Shape, TensorType, expect_rank
+from builder.shapes import Inferred, TensorType, expect_rank
 
 if TYPE_CHECKING:
     from torch import nn
 
 
 @final
-class BatchNorm2d(Layer):
+class BatchNorm2d(ChannelNorm):
     """Normalises each channel over the batch and the image, then scales and shifts it by learned weights.
 
     Input and output N×C×H×W. In training the mean and variance are the batch's, and a running average of
@@ -25,7 +24,6 @@ class BatchNorm2d(Layer):
     Source: torch.nn.BatchNorm2d; Ioffe & Szegedy, "Batch normalization" (2015).
     """
 
-    main: ClassVar[str | None] = "num_features"
     snake: ClassVar[str] = "batch_norm2d"
     accepts = (
         Accepted("", on=((6, 4, 5),)),
@@ -41,34 +39,12 @@ class BatchNorm2d(Layer):
         Rejected("", "`BatchNorm2d` needs an input of 3 axes (C, H, W), and N×120 arrives", on=((120,),)),
     )
 
-    eps: Positive = 1e-5
-    momentum: Probability | None = 0.1
-    affine: Flag = True
-    track_running_stats: Flag = True
-    bias: Flag = True
-    num_features: Count | None = None
-
     def rule(self, *arrives: TensorType) -> Inferred:
         (x,) = arrives
         channels = expect_rank(x, "BatchNorm2d", "C, H, W")[0]
-        names = ("weight", "bias") if self.bias else ("weight",)
-        parameters: dict[str, Shape] = dict.fromkeys(names, (channels,)) if self.affine else {}
-        buffers: dict[str, Shape] = {}
-        if self.track_running_stats:
-            buffers = {"running_mean": (channels,), "running_var": (channels,), "num_batches_tracked": ()}
-        total = len(parameters) * channels
-        return Inferred(
-            x,
-            parameters,
-            buffers,
-            how=f"{len(parameters)}·{channels} = {total}" if parameters else "",
-            sizes={"num_features": channels},
-        )
+        return self.of_channels(x, channels)
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
         from torch import nn
 
-        arguments = self.arguments(sizes)
-        if self.bias:
-            del arguments["bias"]  # torch's default, and an argument that earlier releases do not have
-        return nn.BatchNorm2d(**arguments)
+        return nn.BatchNorm2d(**self.torch_arguments(sizes))

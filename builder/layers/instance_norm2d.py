@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, final
 
+from builder.channel_norm import ChannelNorm
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
-from builder.fields import Count, Flag, Positive, Probability
-from builder.layer import Layer
-from builder.shapes import Inferred, Shape, TensorType, expect_rank
+from builder.fields import Flag, Probability
+from builder.shapes import Inferred, TensorType, expect_rank
 
 if TYPE_CHECKING:
     from torch import nn
 
 
 @final
-class InstanceNorm2d(Layer):
+class InstanceNorm2d(ChannelNorm):
     """Normalises each channel of each image by itself; with `affine`, scales and shifts it by learned weights.
 
     Input and output N×C×H×W. Mean and variance are the image's own, in evaluation too; with
@@ -24,7 +24,6 @@ class InstanceNorm2d(Layer):
     Source: torch.nn.InstanceNorm2d; Ulyanov, Vedaldi & Lempitsky, "Instance normalization" (2016).
     """
 
-    main: ClassVar[str | None] = "num_features"
     snake: ClassVar[str] = "instance_norm2d"
     accepts = (
         Accepted("", on=((6, 4, 5),)),
@@ -44,12 +43,9 @@ class InstanceNorm2d(Layer):
         Rejected("", "`InstanceNorm2d` needs an input of 3 axes (C, H, W), and N×120 arrives", on=((120,),)),
     )
 
-    eps: Positive = 1e-5
     momentum: Probability = 0.1
     affine: Flag = False
     track_running_stats: Flag = False
-    bias: Flag = True
-    num_features: Count | None = None
 
     def rule(self, *arrives: TensorType) -> Inferred:
         (x,) = arrives
@@ -59,24 +55,9 @@ class InstanceNorm2d(Layer):
                 "`InstanceNorm2d` has one value of each channel to normalise, and it would always become 0",
                 "Put it where the image is larger, or leave it out.",
             )
-        names = ("weight", "bias") if self.bias else ("weight",)
-        parameters: dict[str, Shape] = dict.fromkeys(names, (channels,)) if self.affine else {}
-        buffers: dict[str, Shape] = {}
-        if self.track_running_stats:
-            buffers = {"running_mean": (channels,), "running_var": (channels,), "num_batches_tracked": ()}
-        total = len(parameters) * channels
-        return Inferred(
-            x,
-            parameters,
-            buffers,
-            how=f"{len(parameters)}·{channels} = {total}" if parameters else "",
-            sizes={"num_features": channels},
-        )
+        return self.of_channels(x, channels)
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
         from torch import nn
 
-        arguments = self.arguments(sizes)
-        if self.bias:
-            del arguments["bias"]  # torch's default, and an argument that earlier releases do not have
-        return nn.InstanceNorm2d(**arguments)
+        return nn.InstanceNorm2d(**self.torch_arguments(sizes))
