@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from builder import loads
+from builder.adversarial import Adversarial
 from builder.attack import Attack
 from builder.attacks.bim import BIM
 from builder.attacks.deepfool import DeepFool
@@ -207,7 +208,8 @@ def test_what_cannot_be_asked(run: Run) -> None:
     gone = dataclasses.replace(run, spec=dataclasses.replace(run.spec, data=None, train=None))
     with pytest.raises(RunError, match="cannot be found, so there is nothing to attack"):
         attack_run(gone, BOTH)
-    players = dataclasses.replace(run, spec=dataclasses.replace(run.spec, networks={"generator": run.spec}))
+    rules = Adversarial.model_construct()
+    players = dataclasses.replace(run, spec=dataclasses.replace(run.spec, adversarial=rules))
     with pytest.raises(RunError, match="is the run of a GAN"):
         attack_run(players, BOTH)
     with pytest.raises(RunError, match="there is no part `tests`"):

@@ -262,7 +262,7 @@ def test_what_cannot_be_explained(digits: Run, image: NDArray[Any]) -> None:
     game = dataclasses.replace(
         digits, spec=dataclasses.replace(digits.spec, adversarial=Adversarial.model_construct())
     )
-    with pytest.raises(RunError, match="makes examples, and decides nothing"):
+    with pytest.raises(RunError, match="says nothing of examples"):
         explain_prediction(game, example)
     with pytest.raises(RunError, match="2 inputs and 1 outputs"):
         run = made("inputs: {a: [2], b: [2]}\nlayers: [{from: [a, b], Add: null}]\n")
