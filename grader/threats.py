@@ -40,6 +40,7 @@ class _Threats(Catalogue[Component]):
 
 
 threats: Final[Catalogue[Component]] = _Threats()
+_FORWARD: Final = 3  # times forward alone cost what one time forward and back does
 _REPEATED: Final = ("steps", "restarts", "search_steps", "binary_search_steps")
 
 
@@ -59,4 +60,4 @@ def passes(threat: Component, classes: int) -> int:
     times = classes if type(threat).__name__ == "DeepFool" else 1  # one gradient for each class
     for name in _REPEATED:
         times *= int(getattr(threat, name, None) or 1)
-    return times
+    return -(-times * int(getattr(threat, "queries", _FORWARD)) // _FORWARD)

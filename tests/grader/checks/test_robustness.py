@@ -363,6 +363,7 @@ def test_data_without_a_range_is_the_assignments_fault(room: Classroom, plain: b
 def test_the_cost_of_an_attack_is_planned() -> None:
     assert passes(threats["FGSM"](eps=0.1), 10) == 1
     assert passes(threats["PGD"](eps=0.1, steps=20, restarts=3), 10) == 60
+    assert passes(threats["Square"](eps=0.1, queries=100, restarts=2), 10) == 67
     assert passes(threats["Rotation"](degrees=15), 10) == 0
     assert named(threats["PGD"](eps=0.1)) == "PGD 0.1"
     assert named(threats["Blur"](severity=3)) == "Blur severity 3"
