@@ -26,7 +26,7 @@ test: $(VENV)/.installed
 	$(BIN)/mypy
 	$(BIN)/pytest -m "not slow"
 
-# Trains the shipped specs and holds them beside their baselines: half an hour more.
+# Trains the shipped specs and holds them beside their baselines: some twenty minutes more.
 slow: $(VENV)/.installed
 	$(BIN)/pytest -m slow
 
