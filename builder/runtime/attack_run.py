@@ -13,9 +13,8 @@ from torch import Tensor
 
 from builder.attack import Attack
 from builder.attackable import obstacles
-from builder.dataset import PARTS
 from builder.errors import RunError
-from builder.runtime.data import load_arrays
+from builder.runtime.data import check_part, load_arrays
 from builder.runtime.doubts import Doubt, Evaluated, doubts
 from builder.runtime.perturbation import unchanged
 from builder.runtime.robust import predicted, with_eps
@@ -274,8 +273,7 @@ def _sourced(run: Run) -> Sourced:
 
 def _examples(run: Run, part: str, examples: int, seed: int) -> tuple[Tensor, Tensor]:
     """Examples in the source's units after geometry, and their classes: all, or some drawn with the seed."""
-    if part not in PARTS:
-        raise RunError(f"there is no part `{part}`", f"Choose one of {', '.join(PARTS)}.")
+    check_part(part)
     assert run.spec.data is not None, "asked before"
     found = load_arrays(run.spec.data, run.spec.folder, part)
     if found.lengths is not None:

@@ -19,10 +19,9 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from builder.attribution import Asked, Attribution, Found, Kind, attributions
-from builder.dataset import PARTS
 from builder.errors import Cause, DataError, RunError, did_you_mean
 from builder.graph import Graph
-from builder.runtime.data import load_arrays
+from builder.runtime.data import check_part, load_arrays
 from builder.runtime.module import Network, examples_at_once
 from builder.runtime.run import Run, refuse_gan
 from builder.runtime.sourced import Sourced
@@ -94,8 +93,7 @@ def example_of_part(run: Run, part: str, index: int) -> Example:
             f"The data of the run `{run.folder}` cannot be found.",
             "Put it back where `spec.yaml` looks for it, or give a file.",
         )
-    if part not in PARTS:
-        raise RunError(f"there is no part `{part}`", f"Choose one of {', '.join(PARTS)}.")
+    check_part(part)
     arrays = load_arrays(run.spec.data, run.spec.folder, part)
     chosen = _one_of(len(arrays.x), index, f"the part `{part}`")
     end = None if arrays.lengths is None else int(arrays.lengths[chosen])

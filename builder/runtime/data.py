@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from builder.dataset import PARTS, Data, DataInfo, Examples, Split, Target, check_labels
-from builder.errors import Cause, DataError
+from builder.errors import Cause, DataError, RunError
 from builder.runtime.preprocessing import Preprocessing
 from builder.transform import Adding, Addition, Augmentation, Geometry, Range
 
@@ -170,6 +170,12 @@ def load_part(data: Data, folder: Path, part: str, preprocessing: Preprocessing)
 def _ready(raw: Batch, preprocessing: Preprocessing, target: Target, device: torch.device | str) -> Part:
     x, y = preprocessing.apply_affine(raw.x), preprocessing.targets(raw.y)
     return Part(x.to(device), y.to(device), raw.lengths, target.steps is not None)
+
+
+def check_part(name: str) -> None:
+    """Raises ``RunError`` for a name that no part of any data has."""
+    if name not in PARTS:
+        raise RunError(f"there is no part `{name}`", f"Choose one of {', '.join(PARTS)}.")
 
 
 def _named(parts: dict[str, Examples], name: str) -> Examples:

@@ -8,9 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from builder.dataset import PARTS
 from builder.errors import DataError, RunError
-from builder.runtime.data import load_part
+from builder.runtime.data import check_part, load_part
 from builder.runtime.judging import Judge
 from builder.runtime.measure import measure, naive, outputs
 from builder.runtime.module import inputs_of, lengths_of
@@ -27,8 +26,7 @@ def evaluate(run: Run, split: str = "test") -> dict[str, float]:
     GAN they are ``<split>_<figure>`` of every measure in ``train.metrics``, samples held against that part. Runs
     where ``run.module`` is. Raises ``RunError`` if the data is not there, or has no such part.
     """
-    if split not in PARTS:
-        raise RunError(f"there is no part `{split}`", f"Choose one of {', '.join(PARTS)}.")
+    check_part(split)
     section = run.spec.game or run.spec.train
     if run.spec.data is None or section is None:
         raise RunError(

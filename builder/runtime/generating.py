@@ -103,13 +103,7 @@ def answers(network: Network, *inputs: Tensor) -> Tensor:
 
 def in_source_units(x: Tensor, preprocessing: Preprocessing, bounds: Range | None) -> Tensor:
     """Examples as they arrive at a network, N×…, in their source's units again, within its range."""
-    if not preprocessing.is_identity:
-        shape = (-1,) if x.dim() == 3 else (-1, *[1] * (x.dim() - 2))
-        scale, shift = (
-            torch.tensor(values, dtype=x.dtype, device=x.device).view(shape)
-            for values in (preprocessing.scale, preprocessing.shift)
-        )
-        x = (x - shift) / scale
+    x = preprocessing.undo_affine(x)
     return x if bounds is None else x.clamp(*bounds)
 
 

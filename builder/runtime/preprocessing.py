@@ -87,9 +87,20 @@ class Preprocessing:
         """What arrives at the network, for examples after geometry; differentiable, on ``x``'s device."""
         if self.is_identity:
             return x
-        scale = torch.tensor(self.scale, dtype=x.dtype, device=x.device)
-        shift = torch.tensor(self.shift, dtype=x.dtype, device=x.device)
+        scale, shift = self._values(x)
         return _affine(x, scale, shift)
+
+    def undo_affine(self, x: Tensor) -> Tensor:
+        """Examples after geometry, for what arrives at the network."""
+        if self.is_identity:
+            return x
+        scale, shift = (per_channel(values, x) for values in self._values(x))
+        return (x - shift) / scale
+
+    def _values(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Scales and shifts in ``x``'s precision, on its device."""
+        scale, shift = (torch.tensor(one, dtype=x.dtype, device=x.device) for one in (self.scale, self.shift))
+        return scale, shift
 
     def targets(self, y: Tensor) -> Tensor:
         """Targets as the loss sees them: a forecast's as the inputs."""
@@ -143,10 +154,13 @@ class Preprocessing:
         return cls(geometry, scale, shift, fitted, classes, vocabulary, forecast)
 
 
+def per_channel(values: Tensor, x: Tensor) -> Tensor:
+    """One value per channel of N×C×H×W, or per feature of N×T×F or N×F, shaped to go with ``x``."""
+    return values.view((-1,) if x.dim() == 3 else (-1, *[1] * (x.dim() - 2)))
+
+
 def _affine(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """Each channel of N×C×H×W, or feature of N×T×F or N×F, by its own values."""
-    shape = (-1,) if x.dim() == 3 else (-1, *[1] * (x.dim() - 2))
-    return x * scale.view(shape) + shift.view(shape)
+    return x * per_channel(scale, x) + per_channel(shift, x)
 
 
 def _geometry_step(step: dict[str, dict[str, Any]]) -> Geometry:

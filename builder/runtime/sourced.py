@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from builder.runtime.measure import channels_last
-from builder.runtime.preprocessing import Preprocessing
+from builder.runtime.preprocessing import Preprocessing, per_channel
 from builder.transform import Range
 
 
@@ -60,17 +60,12 @@ class Sourced(nn.Module):
         """What arrives at the network, for examples in the source's units."""
         if self._plain:
             return x
-        scale, shift = (_along(values, x) for values in (self.scale, self.shift))
+        scale, shift = (per_channel(values.to(x.dtype), x) for values in (self.scale, self.shift))
         return x * scale + shift
 
     def in_source_units(self, x: Tensor) -> Tensor:
         """Examples that arrive at the network, in the source's units again, within its bounds."""
         if not self._plain:
-            scale, shift = (_along(values, x) for values in (self.scale, self.shift))
+            scale, shift = (per_channel(values.to(x.dtype), x) for values in (self.scale, self.shift))
             x = (x - shift) / scale
         return x.clamp(*self.bounds)
-
-
-def _along(values: Tensor, x: Tensor) -> Tensor:
-    """One value per channel of N×C×H×W, or per feature of N×T×F or N×F; in ``x``'s precision."""
-    return values.to(x.dtype).view((-1,) if x.dim() == 3 else (-1, *[1] * (x.dim() - 2)))
