@@ -3,8 +3,8 @@
     python bench/cells.py [--rounds 5] [--cells PeepholeLSTM MGU] [--device cpu]
 
 Batch 64, 64 inputs, 128 hidden, one layer; 100 steps, linear cells 512 and 1024. `per multiply-add` is the ratio to
-`nn.LSTM` divided by that of the matrices' multiply-adds. A first call is one forward and backward pass of a
-cell that nothing has run yet.
+`nn.LSTM` divided by that of the matrices' multiply-adds. `compiled` is the cell with `compile: true`. A first call
+is one forward and backward pass of a cell that nothing has run yet, beside the next one.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from builder.cell_reader import read_cells
 from builder.errors import Report
 from builder.nodes import Mapping
 from builder.program import compile_cell
+from builder.runtime.c_compiler import compiled
+from builder.runtime.compiled_loop import compiled_loop
 from builder.runtime.recurrent import CellModule
 from builder.source import read_file, read_text
 
@@ -106,29 +108,40 @@ def compare(
         what = "forward and backward" if backward else "forward"
         report(f"{title}, {what}, {steps} steps", found, against)
         base = found[against]
-        if share:
-            ratio = statistics.median(a / b for a, b in zip(found["ours"], base, strict=True))
-            print(f"    ours: × {ratio / share:.2f} per multiply-add")
-        if "a plain loop" in found:
-            pairs = zip(found["a plain loop"], found["ours"], strict=True)
-            print(f"    ours: {statistics.median(a / b for a, b in pairs):.1f} × as fast as a plain loop")
+        for name in ("ours", "compiled"):
+            if name not in found:
+                continue
+            if share:
+                ratio = _ratio(found[name], base)
+                print(f"    {name}: × {ratio / share:.2f} per multiply-add")
+            if "a plain loop" in found:
+                print(
+                    f"    {name}: {_ratio(found['a plain loop'], found[name]):.1f} × as fast as a plain loop"
+                )
 
 
-def first_calls(name: str, device: torch.device) -> None:
-    """What a first call takes beyond a later one, for few steps and for many."""
-    print(f"\n{name}, first call")
+def _ratio(seconds: list[float], base: list[float]) -> float:
+    """The median over the rounds."""
+    return statistics.median(a / b for a, b in zip(seconds, base, strict=True))
+
+
+def first_calls(name: str, device: torch.device, rounds: int, **options: object) -> None:
+    """What a first call takes beyond the next one, for few steps and for many: medians of new cells."""
+    print(f"\n{name}, first call{''.join(f', {one}' for one in options)}")
     for steps in (SHORT, LONG):
         x = torch.randn(BATCH, steps, INPUT, device=device)
-        started = time.perf_counter()
-        run = timed(*ours(library()[name], device), x, True)
-        run()
-        first = time.perf_counter() - started
-        later = []
-        for _ in range(3):
+        firsts, extras = [], []
+        for _ in range(rounds):
+            compiled_loop.cache_clear()
+            compiled.cache_clear()
+            started = time.perf_counter()
+            run = timed(*ours(library()[name], device, **options), x, True)
+            run()
+            firsts.append(time.perf_counter() - started)
             started = time.perf_counter()
             run()
-            later.append(time.perf_counter() - started)
-        extra = first - min(later)
+            extras.append(firsts[-1] - (time.perf_counter() - started))
+        first, extra = statistics.median(firsts), statistics.median(extras)
         print(f"  {steps:>5} steps  {first * 1e3:10.2f} ms, of which only once {extra * 1e3:.2f} ms")
 
 
@@ -147,17 +160,19 @@ def main() -> None:
         if name in EQUAL or name == "TorchGRU":
             theirs = EQUAL.get(name, nn.GRU)
             layers = {f"nn.{theirs.__name__}": torchs(theirs, device), "ours": ours(cell, device)}
-            compare(f"{name}, recognised", layers, 100, rounds, device)
+            compare(f"{name}, recognised", layers, 100, 3 * rounds, device)
             continue
         linear = compile_cell(cell).recurrence == "linear"
         layers = {"nn.LSTM": torchs(nn.LSTM, device), "ours": ours(cell, device)}
         if not linear:
+            layers["compiled"] = ours(cell, device, compile=True)
             layers["a plain loop"] = ours(cell, device, way="plain")
         share = None if linear else cell.multiply_adds(INPUT, HIDDEN) / (4 * HIDDEN * (INPUT + HIDDEN))
         for steps in (512, 1024) if linear else (100,):
             compare(name, layers, steps, rounds, device, share)
     for name in ("PeepholeLSTM", "MinGRU"):
-        first_calls(name, device)
+        first_calls(name, device, rounds)
+    first_calls("PeepholeLSTM", device, rounds, compile=True)
 
 
 if __name__ == "__main__":

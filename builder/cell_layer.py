@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from builder.cell import Cell
 from builder.errors import Cause
+from builder.fields import Flag
 from builder.names import snake_case
 from builder.recurrent import RecurrentLayer, expect_steps
 from builder.shapes import Inferred, Shape, TensorType
@@ -21,14 +22,14 @@ class CellLayer(RecurrentLayer):
 
     Its parameters are named by the gate or state that owns them, ``i.W``; with several layers or directions
     ``l0.i.W`` and ``l0_reverse.i.W``. `initial: learned` trains the first states too (``h.initial``), and
-    absent it is as the cell says.
+    absent it is as the cell says. `compile: true` compiles what stands between the products of a step, where there is
+    a C compiler: worth a second for a long training on a processor.
     """
 
-    # What torch.compile makes of a step was slower on a processor than the loop that every cell has.
-    later: ClassVar[frozenset[str]] = frozenset({"compile"})
     cell: ClassVar[Cell]
 
     initial: Literal["zeros", "learned"] | None = None
+    compile: Flag = False
 
     @property
     def states(self) -> dict[str, int]:
@@ -90,6 +91,7 @@ class CellLayer(RecurrentLayer):
             self.dropout,
             self.output,
             self.initial,
+            compile=self.compile,
         )
 
 

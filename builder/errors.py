@@ -25,8 +25,6 @@ from typing import Final, NamedTuple
 MAX_ERRORS: Final = 200
 LONGEST_NAME: Final = 100
 _MOST_USES: Final = 3
-_LONG = re.compile(rf"`([^`]{{{LONGEST_NAME}}})[^`]+`")
-_CALL = re.compile(r"(\w+)\s*([:({\[])\s*(.*?)[)}\]]?\Z", re.DOTALL)
 
 
 class Place(NamedTuple):
@@ -73,7 +71,7 @@ class SpecError:
 
 
 def _printable(text: str) -> str:
-    clipped = _LONG.sub(r"`\1…`", text)  # first: what is escaped may be half a megabyte
+    clipped = re.sub(rf"`([^`]{{{LONGEST_NAME}}})[^`]+`", r"`\1…`", text)  # first: what is escaped may be half a megabyte
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in clipped)
 
 
@@ -135,6 +133,10 @@ class TrainingError(RunError):
 
 class ExportError(RunError):
     """An ONNX file that does not equal its module."""
+
+
+class Notice(UserWarning):
+    """A sentence about a run that is right all the same: why it is slower than asked for."""
 
 
 class Report:
@@ -233,7 +235,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     'Write `Linear: 10`, with a space after the colon.'
     """
     candidates = list(known)
-    call = _CALL.match(name)
+    call = re.match(r"(\w+)\s*([:({\[])\s*(.*?)[)}\]]?\Z", name, re.DOTALL)
     if call and call[1] in candidates:
         if not call[3]:
             return f"Write `{call[1]}`."

@@ -14,7 +14,7 @@ out over all steps at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from builder.term import Apply, Read, Term
@@ -119,3 +119,11 @@ class Loop:
     landing: Mapping[str, int]
     backward: tuple[Backward, ...]
     late: tuple[Late, ...]
+
+    def worked_out(self, terms: Iterable[Term]) -> tuple[tuple[str, Apply], ...]:
+        """The coefficients among the terms, and those that they are worked out from, in their order."""
+        read = set(terms)
+        for name, operation in reversed(self.coefficients):
+            if Read(name) in read:
+                read.update(operation.operands)
+        return tuple((name, one) for name, one in self.coefficients if Read(name) in read)

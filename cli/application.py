@@ -6,14 +6,17 @@ A command's module imports what it needs inside its functions, so that naming on
 from __future__ import annotations
 
 import sys
+import warnings
 from importlib import import_module
-from typing import Annotated, Final
+from typing import Annotated, Final, TextIO
 
 import typer
 
-from builder.errors import GradspecError
+from builder.errors import GradspecError, Notice
 from cli import render
 from cli.exits import RIGHT, WRONG_USAGE
+
+_SHOWN: Final = warnings.showwarning
 
 # Each command and the module that holds the function of its name (- is _ there), in the order of the help.
 COMMANDS: Final = {
@@ -49,6 +52,7 @@ HELP: Final = """Neural networks as YAML: checked, explained, trained, proved as
 
 def run(arguments: list[str]) -> int:
     """Runs one command in typer's own context: what it raises reaches ``main`` as it is."""
+    warnings.showwarning = _noted
     command = typer.main.get_command(application(arguments[0] if arguments else None))
     try:
         with command.make_context("gradspec", [*arguments] or ["--help"]) as context:
@@ -62,6 +66,21 @@ def run(arguments: list[str]) -> int:
         )
         return WRONG_USAGE
     return RIGHT
+
+
+def _noted(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """A notice of ours is its sentence; any other warning is shown as Python shows it, with its place."""
+    if issubclass(category, Notice):
+        render.show([(("advice", "note: "), ("", str(message)))], sys.stderr)
+    else:
+        _SHOWN(message, category, filename, lineno, file, line)
 
 
 def application(named: str | None = None) -> typer.Typer:

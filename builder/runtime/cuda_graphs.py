@@ -15,6 +15,8 @@ from typing import Any, Final, final
 import torch
 from torch import Tensor
 
+from builder.errors import Notice
+
 Outcome = tuple[Tensor, tuple[Tensor, ...]]
 Call = Callable[[], tuple[Tensor, ...]]
 # What a call gave, and how to do it again into the same memory.
@@ -111,7 +113,7 @@ class Graphed:
             self._buckets[key] = _Bucket(run, tensors, asked, device, self._capture)
         except RuntimeError as error:
             self.failed = self.reason = f"No CUDA graph could be captured: {str(error).splitlines()[0]}"
-            warnings.warn(f"{self.reason} The cell runs without, more slowly.", stacklevel=4)
+            warnings.warn(f"{self.reason} The cell runs without, more slowly.", Notice, stacklevel=4)
             return None
         if len(self._buckets) > _MOST:
             oldest, _ = self._buckets.popitem(last=False)

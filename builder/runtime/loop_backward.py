@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from builder.loop import Backward, Carry, Late, Product, PullNorm, PullProduct, Scale
+from builder.loop_kernels import Array, Kernel
+from builder.runtime.compiled_loop import bound
 from builder.runtime.loop_forward import Forward, biases, matrices, run
 from builder.runtime.pointwise import INTO
 from builder.term import Constant, Read, Term
@@ -42,23 +44,30 @@ class Adjoint:
             if Read(name) not in touched and index not in loop.landing.values():
                 self.slots[:, :, index].zero_()
         self.chunk = store.stretch
+        # Kernels work out coefficients on the way; what is for many steps at once is left.
+        self.coefficients = loop.coefficients
+        if store.compiled is not None:
+            self.coefficients = loop.worked_out(one.coefficient for one in loop.late)
         self.scratch = {
             name: like.new_empty((self.chunk, n, h))
-            for name, _ in loop.coefficients
+            for name, _ in self.coefficients
             if name not in loop.landing
         }
         self.late: dict[Term, Tensor] = {}
+        self._bound: dict[Kernel, Callable[..., Iterable[object]]] = {}
 
     def run(self) -> tuple[Tensor | None, ...]:
         """All steps in reverse, then the gradients of what was read at all of them."""
         matrix = {
             names: self.inputs.packed(names) for product in self.loop.operands for _, _, names in product.runs
         }
+        compiled = self.store.compiled
+        backward = self.loop.backward if compiled is None else compiled.backward
         stop = self.steps
         while stop > 0:
             start = max(0, stop - self.chunk)
             self._work_out(start, stop)
-            run([call for one in self.loop.backward for call in self._calls(one, start, stop, matrix)])
+            run([call for one in backward for call in self._calls(one, start, stop, matrix)])
             for one in self.loop.late:
                 self._late(one, start, stop)
             stop = start
@@ -66,7 +75,7 @@ class Adjoint:
 
     def _work_out(self, start: int, stop: int) -> None:
         """The coefficients of these steps."""
-        for name, operation in self.loop.coefficients:
+        for name, operation in self.coefficients:
             out = self._span(Read(name), start, stop)
             first, *rest = (self._span(one, start, stop) for one in operation.operands)
             # Of weights alone it has no steps of its own; ``out`` must have the shape of what is worked out.
@@ -92,12 +101,14 @@ class Adjoint:
         return self.slots[:, :, self.loop.slots.index(target.name)]
 
     def _calls(
-        self, step: Backward, start: int, stop: int, matrix: Mapping[tuple[str, ...], Tensor]
+        self, step: Backward | Kernel, start: int, stop: int, matrix: Mapping[tuple[str, ...], Tensor]
     ) -> Iterator[Iterable[object]]:
         def cuts(whole: Tensor) -> Sequence[Tensor]:
             return whole[start:stop].unbind()[::-1]
 
         match step:
+            case Kernel():
+                yield self._kernel(step)(start, stop, backwards=True)
             case Scale(source, first, last):
                 adjoint = self._adjoint(Read(source))
                 if last - first == 1:
@@ -121,6 +132,21 @@ class Adjoint:
                 rule = _norm_into if fresh else _norm_add
                 into, given = cuts(self._adjoint(target)), cuts(self._adjoint(Read(source)))
                 yield map(rule, into, given, cuts(value), cuts(scale))
+
+    def _kernel(self, kernel: Kernel) -> Callable[..., Iterable[object]]:
+        if kernel not in self._bound:
+            assert self.store.compiled is not None
+            arrays = [self._array(one) for one in kernel.arrays]
+            function = self.store.compiled.function(kernel)
+            self._bound[kernel] = bound(function, arrays, self.steps, self.inputs.like)
+        return self._bound[kernel]
+
+    def _array(self, array: Array) -> Tensor:
+        whole = self.store.whole(array.term)
+        if array.adjoint and isinstance(array.term, Read):
+            whole = self._adjoint(array.term)
+        assert whole is not None
+        return whole
 
     def _pull(
         self,

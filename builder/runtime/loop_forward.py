@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 
 from builder.loop import Instruction, Loop, Product
+from builder.loop_kernels import Kernel
+from builder.runtime.compiled_loop import CompiledLoop, bound
 from builder.runtime.pointwise import INTO
 from builder.term import Constant, Read, Term
 
@@ -22,8 +24,8 @@ EPS: Final = 1e-5  # of layer_norm
 # Numbers in one value of so many steps: few enough to stay in the cache, enough for several threads.
 _STRETCH: Final = 1 << 16
 
-# A rule, and for each of its arguments one tensor per step.
-Call = tuple[Callable[..., object], tuple[Sequence[Tensor], ...]]
+# The calls from one step to another, which work as they are pulled.
+Calls = Callable[[int, int], Iterable[object]]
 
 
 def stretch(steps: int, size: int) -> int:
@@ -67,7 +69,7 @@ class Forward:
     """Buffers over all steps: ``slots`` T×N×K×H, ``members`` (T+1)×N×H with the first state, ``kept`` T×N×H each.
 
     Without ``keep`` what only a backward pass would read has room for one stretch of steps, or for one. ``held``
-    are the buffers of a forward pass that has been.
+    are the buffers of a forward pass that has been. ``compiled`` has kernels for the pointwise operations.
     """
 
     def __init__(
@@ -78,8 +80,9 @@ class Forward:
         *,
         keep: bool = True,
         held: Sequence[Tensor] | None = None,
+        compiled: CompiledLoop | None = None,
     ) -> None:
-        self.loop, self.inputs, self.steps = loop, inputs, steps
+        self.loop, self.inputs, self.steps, self.compiled = loop, inputs, steps, compiled
         n, h = inputs.batch, inputs.hidden
         self.stretch = stretch(steps, n * h)
         norms = [name for name, one in loop.code.items() if one.function == "layer_norm"]
@@ -128,22 +131,28 @@ class Forward:
         for name, state in self.inputs.states.items():
             self.members[name][0] = state
         fills = list(self._fills())
-        calls = [call for one in self.loop.forward for call in self._calls(one)]
+        forward = self.loop.forward if self.compiled is None else self.compiled.forward
+        calls = [call for one in forward for call in self._calls(one)]
         if inside is not None:
             for name in self.loop.carried:
                 cuts = self._member(name)
-                calls.append((_stay, (cuts[1:], inside.unbind(), cuts[:-1])))
+                calls.append(self._each(_stay, cuts[1:], inside.unbind(), cuts[:-1]))
         # What is known before the loop is worked out stretch by stretch: it is read while it is in the cache.
         for start in range(0, self.steps, self.stretch):
             stop = min(start + self.stretch, self.steps)
             first = start if len(self.slots) == self.steps else 0
             for fill in fills:
                 fill(slice(start, stop), slice(first, first + stop - start))
-            run(map(rule, *(self._part(one, start, stop) for one in cuts)) for rule, cuts in calls)
+            run(call(start, stop) for call in calls)
 
-    def _part(self, cuts: Sequence[Tensor], start: int, stop: int) -> Sequence[Tensor]:
-        """Those of some steps; what has room for one stretch alone serves each anew."""
-        return cuts[start:stop] if len(cuts) == self.steps else cuts[: stop - start]
+    def _each(self, rule: Callable[..., object], *arguments: Sequence[Tensor]) -> Calls:
+        """A rule with one tensor per step for each argument; room for one stretch alone serves each anew."""
+
+        def calls(start: int, stop: int) -> Iterable[object]:
+            parts = (one[start:stop] if len(one) == self.steps else one[: stop - start] for one in arguments)
+            return map(rule, *parts)
+
+        return calls
 
     def _fills(self) -> Iterator[Callable[[slice, slice], object]]:
         """What is known before the loop, into the slots: one product per operand over many steps."""
@@ -171,7 +180,12 @@ class Forward:
         ]
         return torch.cat(found)
 
-    def _calls(self, instruction: Instruction) -> Iterator[Call]:
+    def _calls(self, instruction: Instruction | Kernel) -> Iterator[Calls]:
+        if isinstance(instruction, Kernel):
+            assert self.compiled is not None
+            arrays = [self._array(one.term) for one in instruction.arrays]
+            yield bound(self.compiled.function(instruction), arrays, self.steps, self.inputs.like)
+            return
         if instruction.function == "product":
             ((operand,),) = instruction.operands
             yield from self._product(next(one for one in self.loop.operands if one.operand == operand))
@@ -180,19 +194,25 @@ class Forward:
         lanes = len(instruction.outs)
         if instruction.function == "layer_norm":
             before = self.cuts(instruction.operands[0])
-            yield _normalise, (self.cuts((Read(name),)), before, self.scales[name].unbind())
+            yield self._each(_normalise, self.cuts((Read(name),)), before, self.scales[name].unbind())
             return
         out = self.cuts(tuple(Read(one) for one in instruction.outs))
-        yield INTO[instruction.function], (out, *(self.cuts(one, lanes) for one in instruction.operands))
+        operands = (self.cuts(one, lanes) for one in instruction.operands)
+        yield self._each(INTO[instruction.function], out, *operands)
 
-    def _product(self, product: Product) -> Iterator[Call]:
+    def _array(self, term: Term) -> Tensor:
+        """The buffer of a value, or the room of one that is worked out and read within a step."""
+        whole = self.whole(term)
+        return self.cuts((term,))[0].expand(self.stretch, -1, -1) if whole is None else whole
+
+    def _product(self, product: Product) -> Iterator[Calls]:
         h = self.inputs.hidden
         flat = self.slots.flatten(2)
         operand = self.cuts((product.operand,))
         for start, stop, names in product.runs:
             matrix = self.inputs.packed(names).t()
             into = flat[:, :, start * h : stop * h].unbind()
-            yield Tensor.addmm_, (into, operand, [matrix] * self.stretch)
+            yield self._each(Tensor.addmm_, into, operand, [matrix] * self.stretch)
 
     def cuts(self, terms: tuple[Term, ...], lanes: int = 1) -> Sequence[Tensor]:
         """The steps of one value, N×H, or of several lanes, N×L×H; a value without steps each time anew."""

@@ -6,16 +6,20 @@ Values stand time first.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
 
 from builder.loop import Loop
+from builder.runtime.compiled_loop import kernels_for
 from builder.runtime.loop_backward import Adjoint
 from builder.runtime.loop_forward import Forward, Inputs, biases, matrices
 from builder.runtime.plain_cell import MEANING
 from builder.term import Constant, Read, Term
+
+_OWN: Final = 4  # of the function's arguments: those that are no tensors to derive by
+_NONE: Final = (None,) * _OWN
 
 
 def run_loop(
@@ -25,12 +29,15 @@ def run_loop(
     states: Mapping[str, Tensor],
     steps: int,
     inside: Tensor | None,
+    *,
+    compiled: bool = False,
 ) -> dict[str, Tensor]:
     """The loop's members at all steps, T×N×H each.
 
     ``values`` hold its sequences, T×N×·, and vectors; ``weights`` its matrices and biases; ``states`` what is
     carried into the first step, N×H. ``inside``, T×N×1, says which steps are within their
-    sequence; past it states stay.
+    sequence; past it states stay. ``compiled``: with kernels for the pointwise operations, where they suit and can
+    be had.
     """
     inputs = (
         *(values[one] for one in loop.sequences),
@@ -39,17 +46,19 @@ def run_loop(
         *(weights[one] for one in biases(loop)),
         *(states[one] for one in loop.carried),
     )
-    found = _Loop.apply(loop, steps, inside, *inputs)
+    found = _Loop.apply(loop, steps, inside, compiled, *inputs)
     return dict(zip(loop.members, found, strict=True))
 
 
 class _Loop(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, loop: Loop, steps: int, inside: Tensor | None, *tensors: Tensor
+        ctx: Any, loop: Loop, steps: int, inside: Tensor | None, compiled: bool, *tensors: Tensor
     ) -> tuple[Tensor, ...]:
         ctx.set_materialize_grads(False)
-        store = Forward(loop, Inputs(loop, tensors), steps, keep=any(ctx.needs_input_grad))
+        inputs = Inputs(loop, tensors)
+        ctx.compiled = kernels_for(loop, inputs.like) if compiled else None
+        store = Forward(loop, inputs, steps, keep=any(ctx.needs_input_grad), compiled=ctx.compiled)
         store.run(inside)
         ctx.loop, ctx.steps, ctx.inside = loop, steps, inside
         ctx.save_for_backward(*tensors, *store.buffers())
@@ -58,13 +67,13 @@ class _Loop(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         loop: Loop = ctx.loop
-        count = len(ctx.needs_input_grad) - 3
+        count = len(ctx.needs_input_grad) - _OWN
         saved = ctx.saved_tensors
         tensors = saved[:count]
         if torch.is_grad_enabled():
-            return None, None, None, *_again(ctx, loop, tensors, gradients)
-        store = Forward(loop, Inputs(loop, tensors), ctx.steps, held=saved[count:])
-        return None, None, None, *Adjoint(store, gradients, ctx.needs_input_grad[3:]).run()
+            return *_NONE, *_again(ctx, loop, tensors, gradients)
+        store = Forward(loop, Inputs(loop, tensors), ctx.steps, held=saved[count:], compiled=ctx.compiled)
+        return *_NONE, *Adjoint(store, gradients, ctx.needs_input_grad[_OWN:]).run()
 
 
 def _again(
@@ -75,13 +84,13 @@ def _again(
     tensors = [one.view_as(one) for one in tensors]
     outputs = plain_loop(loop, Inputs(loop, tensors), ctx.steps, ctx.inside)
     pairs = [(one, g) for one, g in zip(outputs, gradients, strict=True) if g is not None]
-    asked = [one for one, needed in zip(tensors, ctx.needs_input_grad[3:], strict=True) if needed]
+    asked = [one for one, needed in zip(tensors, ctx.needs_input_grad[_OWN:], strict=True) if needed]
     found = iter(
         torch.autograd.grad(
             [one for one, _ in pairs], asked, [g for _, g in pairs], create_graph=True, allow_unused=True
         )
     )
-    return tuple(next(found) if needed else None for needed in ctx.needs_input_grad[3:])
+    return tuple(next(found) if needed else None for needed in ctx.needs_input_grad[_OWN:])
 
 
 def plain_loop(loop: Loop, inputs: Inputs, steps: int, inside: Tensor | None) -> tuple[Tensor, ...]:

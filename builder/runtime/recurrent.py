@@ -13,9 +13,12 @@ from torch.nn import functional
 
 from builder.cell import Cell
 from builder.listing import TooLarge
+from builder.loop import Loop
 from builder.program import Program, Recurrence, compile_cell
 from builder.recognition import Match
 from builder.runtime import lowering
+from builder.runtime.c_compiler import NotCompiled
+from builder.runtime.compiled_loop import compiled_loop
 from builder.runtime.cuda_graphs import Graphed
 from builder.runtime.masking import lengths_of_steps
 from builder.runtime.onnx_operators import operated
@@ -65,7 +68,8 @@ class CellModule(nn.Module):
 
     How it runs is chosen once, by the cell: ``way`` says what was chosen, ``reason`` why, in a sentence.
     All ways give the same values; ``way`` as an argument forces ``lowered``, ``plain`` or (anything
-    else) our own, for tests and benches. Raises ``ValueError`` for a cell that cannot be lowered.
+    else) our own, for tests and benches. With ``compile`` what stands between a loop's products is compiled, on a
+    processor and in single precision (``compiled_loop``). Raises ``ValueError`` for a cell that cannot be lowered.
 
     Only ``way``, ``reason``, ``state_names``, ``unroll`` and what every module has are taken as names: all
     else a gate may be called.
@@ -82,6 +86,7 @@ class CellModule(nn.Module):
         output: Literal["sequence", "last"] = "sequence",
         initial: Literal["zeros", "learned"] | None = None,
         way: Way | None = None,
+        compile: bool = False,
     ) -> None:
         super().__init__()
         self._cell = cell
@@ -95,10 +100,14 @@ class CellModule(nn.Module):
         program = _planned(cell)
         run: Run = partial(unrolled, cell)
         if program is not None:
-            run = partial(run_program, program)
+            run = partial(run_program, program, compiled=compile)
         self._run = Graphed(run)
         self._match = lowering.confirmed(cell) if way in (None, "lowered") else None
         self._way, self._reason = _chosen(cell, self._match, program, way)
+        self._loops: tuple[Loop, ...] | None = None
+        if compile:
+            regions = program.regions if program is not None and self._way == "loop" else ()
+            self._loops = tuple(one for one in regions if isinstance(one, Loop))
         self._places = _places(num_layers, self._directions)
         for place in self._places:
             layer = place.removesuffix("_reverse")
@@ -121,8 +130,19 @@ class CellModule(nn.Module):
 
     @property
     def reason(self) -> str:
-        """Why it runs so, in a sentence."""
-        return f"{self._reason} {self._run.failed}".rstrip()
+        """Why it runs so, in a sentence; and what came of ``compile``."""
+        return " ".join(filter(None, (self._reason, self._run.failed, self._compilation())))
+
+    def _compilation(self) -> str:
+        if self._loops is None:
+            return ""
+        if not self._loops:
+            return "There is no loop to compile."
+        found = map(compiled_loop, self._loops)
+        return next(
+            (f"Not compiled: {one}" for one in found if isinstance(one, NotCompiled)),
+            "On a processor, in single precision, what stands between its products is compiled.",
+        )
 
     @property
     def state_names(self) -> tuple[str, ...]:

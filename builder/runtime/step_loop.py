@@ -28,6 +28,8 @@ def run_program(
     states: Sequence[Tensor],
     lengths: Tensor | None = None,
     reverse: bool = False,
+    *,
+    compiled: bool = False,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """The output at every step, N×T×H, and the final states, N×H each, in the order of ``program.states``.
 
@@ -35,17 +37,18 @@ def run_program(
     N×H each. ``lengths``, N whole numbers of 1 to T: past its end a sequence's states stay and its output is
     zero. With ``reverse`` each sequence is read from its own end to its start; an output stays at the step of
     what was read. Under autocast all is worked out in its type, as in ``nn.LSTM``. Differentiable in weights, x
-    and states, more than once.
+    and states, more than once. ``compiled``: loops with their pointwise operations as compiled functions, where those
+    suit and can be had.
     """
     if torch.is_autocast_enabled(x.device.type):
         dtype = torch.get_autocast_dtype(x.device.type)
         with torch.autocast(x.device.type, enabled=False):
             lower = {name: one.to(dtype) for name, one in weights.items()}
             before = [one.to(dtype) for one in states]
-            return run_program(program, lower, x.to(dtype), before, lengths, reverse)
+            return run_program(program, lower, x.to(dtype), before, lengths, reverse, compiled=compiled)
     order = _order(x, lengths, reverse)
     inside = None if lengths is None else valid_steps(x, lengths).mT[..., None]
-    found = _stretches(program, weights, _read(x, order), states, inside)
+    found = _stretches(program, weights, _read(x, order), states, inside, compiled)
     output = _joined(found[program.output])
     if order is not None and reverse:
         output = _put_back(output, order)
@@ -60,6 +63,7 @@ def _stretches(
     x: Tensor,
     states: Sequence[Tensor],
     inside: Tensor | None,
+    compiled: bool,
 ) -> dict[str, list[Tensor]]:
     """Each state at every step, as stretches of steps, one after the other.
 
@@ -72,7 +76,7 @@ def _stretches(
     found: dict[str, list[Tensor]] = {name: [] for name in program.states}
     for start in range(0, steps, stretch):
         span = slice(start, start + stretch)
-        run = _Run(program, weights, x[span], states, None if inside is None else inside[span])
+        run = _Run(program, weights, x[span], states, None if inside is None else inside[span], compiled)
         run.regions()
         for name in program.states:
             found[name].append(run.sequence(Read(name)))
@@ -130,8 +134,10 @@ class _Run:
         x: Tensor,
         states: Sequence[Tensor],
         inside: Tensor | None,
+        compiled: bool,
     ) -> None:
         self._program = program
+        self._compiled = compiled
         self._weights = dict(weights)
         self._states = dict(zip(program.states, states, strict=True))
         self._inside = inside
@@ -171,7 +177,9 @@ class _Run:
     def _loop(self, loop: Loop) -> None:
         values = {one: self._value(one) for one in (*loop.sequences, *loop.vectors)}
         states = {name: self._states[name] for name in loop.carried}
-        found = run_loop(loop, values, self._weights, states, self._steps, self._inside)
+        found = run_loop(
+            loop, values, self._weights, states, self._steps, self._inside, compiled=self._compiled
+        )
         for name, one in found.items():
             self._values[Read(name)] = one
 
