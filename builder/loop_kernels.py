@@ -8,8 +8,9 @@ numbers, and names of our own.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
@@ -42,34 +43,40 @@ class Kernel(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Kernels:
-    """A loop with its pointwise operations as kernels: their source, and the steps forwards and backwards."""
+    """A loop with its pointwise operations as kernels: their source, and the steps forwards and backwards.
+
+    ``operations`` are the functions that all kernels call.
+    """
 
     source: str
+    operations: int
     forward: tuple[Instruction | Kernel, ...]
     backward: tuple[Backward | Kernel, ...]
 
 
 def kernels(loop: Loop) -> Kernels:
     """The kernels of a loop. What is no pointwise operation stays as it is."""
-    sources: list[str] = []
-    forward: list[Instruction | Kernel] = []
-    backward: list[Backward | Kernel] = []
-    for number, run in enumerate(_runs(loop.forward)):
+    bodies: list[_Body] = []
+    forward = _with_kernels("forward", loop.forward, partial(_forwards, loop), bodies)
+    backward = _with_kernels("backward", loop.backward, partial(_backwards, loop), bodies)
+    source = "\n".join((_FUNCTIONS.read_text(encoding="utf-8"), *(one.source() for one in bodies)))
+    return Kernels(source, sum(one.operations for one in bodies), forward, backward)
+
+
+def _with_kernels(
+    name: str, steps: Iterable[One], write: Callable[[list[One], _Body], None], bodies: list[_Body]
+) -> tuple[One | Kernel, ...]:
+    """The steps with each run of pointwise ones written as one kernel, whose body goes to ``bodies``."""
+    found: list[One | Kernel] = []
+    for number, run in enumerate(_runs(steps)):
         if isinstance(run, list):
-            body = _Body()
-            _forwards(body, loop, run)
-            forward.append(body.kernel(f"forward_{number}", sources))
+            body = _Body(f"{name}_{number}")
+            write(run, body)
+            bodies.append(body)
+            found.append(body.kernel())
         else:
-            forward.append(run)
-    for number, steps in enumerate(_runs(loop.backward)):
-        if isinstance(steps, list):
-            body = _Body()
-            _backwards(body, loop, steps)
-            backward.append(body.kernel(f"backward_{number}", sources))
-        else:
-            backward.append(steps)
-    source = "\n".join((_FUNCTIONS.read_text(encoding="utf-8"), *sources))
-    return Kernels(source, tuple(forward), tuple(backward))
+            found.append(run)
+    return tuple(found)
 
 
 def _runs(steps: Iterable[One]) -> Iterator[list[One] | One]:
@@ -89,7 +96,7 @@ def _runs(steps: Iterable[One]) -> Iterator[list[One] | One]:
         yield run
 
 
-def _forwards(body: _Body, loop: Loop, run: list[Instruction]) -> None:
+def _forwards(loop: Loop, run: list[Instruction], body: _Body) -> None:
     """The instructions; stored is what stands last in its place, and what is read outside."""
     for instruction in run:
         for lane, name in enumerate(instruction.outs):
@@ -111,9 +118,8 @@ def _forwards(body: _Body, loop: Loop, run: list[Instruction]) -> None:
             body.store(Array(Read(name)))
 
 
-def _backwards(body: _Body, loop: Loop, steps: list[Backward]) -> None:
+def _backwards(loop: Loop, steps: list[Backward], body: _Body) -> None:
     """The multiply-adds on adjoints, their coefficients worked out on the way."""
-
     read: list[Term] = [one.coefficient for one in steps if isinstance(one, Carry)]
     for name, operation in loop.worked_out((*read, *map(Read, _landed(loop, steps)))):
         body.define(Array(Read(name)), body.call(operation.function, map(Array, operation.operands)))
@@ -145,8 +151,10 @@ def _landed(loop: Loop, steps: Iterable[Backward]) -> list[str]:
 class _Body:
     """One kernel as it is written: what is in a register, what is loaded, and what is stored at the end."""
 
-    def __init__(self) -> None:
-        self.registers: dict[Array, str] = {}
+    def __init__(self, name: str) -> None:
+        self.operations = 0
+        self._name = name
+        self._registers: dict[Array, str] = {}
         self._arrays: dict[Array, int] = {}
         self._lines: list[str] = []
         self._stores: dict[Array, None] = {}
@@ -154,24 +162,26 @@ class _Body:
 
     def define(self, value: Array, expression: str) -> None:
         """Gives a value, from here on."""
-        self.registers[value] = self._register(expression)
+        self._registers[value] = self._register(expression)
 
     def call(self, function: str, operands: Iterable[Array]) -> str:
         """The function on what the operands are now."""
+        self.operations += 1
         return f"f_{function}({', '.join([self._read(one) for one in operands])})"
 
     def store(self, value: Array) -> None:
         """Lets what the value is at the end outlast the kernel."""
+        self._place(value)
         self._stores[value] = None
 
-    def kernel(self, name: str, sources: list[str]) -> Kernel:
-        """The kernel; its source goes to ``sources``."""
-        stores = [f"a{self._place(one)}[j] = {self.registers[one]};" for one in self._stores]
+    def source(self) -> str:
+        """The kernel in C."""
         pointers = [
             f"float *a{at} = array[{at}] + t * step[{at}] + i * row[{at}];" for at in range(len(self._arrays))
         ]
-        sources.append(
-            f"void {name}(float *const *array, const int64_t *step, const int64_t *row, "
+        stores = [f"a{self._arrays[one]}[j] = {self._registers[one]};" for one in self._stores]
+        return (
+            f"EXPORTED void {self._name}(float *const *array, const int64_t *step, const int64_t *row, "
             "int64_t n, int64_t h, int64_t t) {\n"
             "    for (int64_t i = 0; i < n; i++) {\n"
             + "".join(f"        {one}\n" for one in pointers)
@@ -180,15 +190,18 @@ class _Body:
             + "".join(f"            {one}\n" for one in (*self._lines, *stores))
             + "        }\n    }\n}\n"
         )
-        return Kernel(name, tuple(self._arrays))
+
+    def kernel(self) -> Kernel:
+        """The kernel, and what it is handed."""
+        return Kernel(self._name, tuple(self._arrays))
 
     def _read(self, value: Array) -> str:
-        if value not in self.registers:
+        if value not in self._registers:
             if isinstance(value.term, Constant):
-                self.registers[value] = _literal(value.term.value)
+                self._registers[value] = _literal(value.term.value)
             else:
-                self.registers[value] = self._register(f"a{self._place(value)}[j]")
-        return self.registers[value]
+                self._registers[value] = self._register(f"a{self._place(value)}[j]")
+        return self._registers[value]
 
     def _place(self, value: Array) -> int:
         return self._arrays.setdefault(value, len(self._arrays))

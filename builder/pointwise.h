@@ -16,9 +16,16 @@
 #define INDEPENDENT
 #endif
 
-/* 2 to the k, for k from -126 to 127: the exponent's bits of a float. */
+/* Windows exports what is said to be. */
+#if defined(_WIN32)
+#define EXPORTED __declspec(dllexport)
+#else
+#define EXPORTED
+#endif
+
+/* 2 to the k, for k from -126 to 127: the exponent's bits of a float. Unsigned, so that any k gives a number. */
 static inline float two_to(int32_t k) {
-    const int32_t bits = (k + 127) * 8388608;
+    const uint32_t bits = (uint32_t)(k + 127) << 23;
     float value;
     memcpy(&value, &bits, sizeof value);
     return value;
@@ -30,7 +37,8 @@ static inline float f_exp(float x) {
     const float rounding = 12582912.0f; /* 3 * 2^22: what is added to it loses its fraction */
     x = x > 89.0f ? 89.0f : x;
     x = x < -104.0f ? -104.0f : x;
-    const float n = (x * 1.44269504f + rounding) - rounding;
+    const float sum = x * 1.44269504f + rounding;
+    const float n = sum - rounding;
     const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
     float p = 1.9875691500e-4f;
     p = p * r + 1.3981999507e-3f;
@@ -39,7 +47,9 @@ static inline float f_exp(float x) {
     p = p * r + 1.6666665459e-1f;
     p = p * r + 5.0000001201e-1f;
     const float e = p * r * r + r + 1.0f;
-    const int32_t k = (int32_t)n, half = k / 2;
+    uint32_t bits; /* those of n are the last of the sum; NaN could not be converted */
+    memcpy(&bits, &sum, sizeof bits);
+    const int32_t k = (int32_t)(bits - 0x4B400000u), half = k / 2;
     return e * two_to(half) * two_to(k - half);
 }
 

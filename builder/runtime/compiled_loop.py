@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache, lru_cache, partial
@@ -10,6 +11,7 @@ from typing import Final, final
 
 import torch
 from torch import Tensor
+from torch.nn import Parameter
 
 from builder.errors import Notice
 from builder.loop import Backward, Instruction, Loop
@@ -18,6 +20,8 @@ from builder.runtime.c_compiler import NotCompiled, compiled
 
 _ITEM: Final = 4  # bytes of a number in single precision
 _MOST: Final = 64  # loops held compiled
+# Of a step, both ways. The shipped cells have up to 34; a hundred gates, of 300, take a compiler ten seconds.
+_MOST_OPERATIONS: Final = 400
 
 
 @final
@@ -26,6 +30,10 @@ class CompiledLoop:
 
     def __init__(self, loop: Loop) -> None:
         made = kernels(loop)
+        if made.operations > _MOST_OPERATIONS:
+            raise NotCompiled(
+                f"A step is {made.operations:,} operations in C, and {_MOST_OPERATIONS} are compiled in little time."
+            )
         self.forward: Sequence[Instruction | Kernel] = made.forward
         self.backward: Sequence[Backward | Kernel] = made.backward
         of_name = compiled(made.source)
@@ -42,6 +50,8 @@ class CompiledLoop:
 @lru_cache(maxsize=_MOST)
 def compiled_loop(loop: Loop) -> CompiledLoop | NotCompiled:
     """The loop compiled, or why it is not; tried once."""
+    if os.environ.get("GRADSPEC_COMPILE") == "never":
+        return NotCompiled("The environment's GRADSPEC_COMPILE says `never`.")
     try:
         return CompiledLoop(loop)
     except NotCompiled as error:
@@ -55,12 +65,24 @@ def _tell(sentence: str) -> None:
     warnings.warn(sentence, Notice, stacklevel=2)
 
 
-def kernels_for(loop: Loop, like: Tensor) -> CompiledLoop | None:
-    """The loop compiled, if that works on such tensors (in single precision, on a processor) and can be had."""
-    if like.dtype != torch.float32 or like.device.type != "cpu":
+def kernels_for(loop: Loop, tensors: Iterable[Tensor]) -> CompiledLoop | None:
+    """The loop compiled, if that works on what it reads, if nobody follows what torch does, and if it can be had."""
+    traced = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+    followed = torch._C._len_torch_dispatch_stack() or traced
+    if followed or not all(map(_plain_floats, tensors)):
         return None
     found = compiled_loop(loop)
     return found if isinstance(found, CompiledLoop) else None
+
+
+def _plain_floats(tensor: Tensor) -> bool:
+    """Whether there are numbers in single precision at the tensor's address, and not only a promise of them."""
+    return (
+        type(tensor) in (Tensor, Parameter)
+        and tensor.dtype == torch.float32
+        and tensor.device.type == "cpu"
+        and not tensor.is_neg()
+    )
 
 
 def bound(
@@ -72,7 +94,7 @@ def bound(
     ``steps`` steps have room for one stretch alone, which begins with the first.
     """
     n, h = like.shape
-    whole = [_over_rows(one, h) for one in arrays]
+    whole = [_over_rows(one, n, h) for one in arrays]
     count = len(whole)
     pointers, lengths = ctypes.c_void_p * count, ctypes.c_int64 * count
     over = lengths(*(one.stride(0) if one.dim() == 3 else 0 for one in whole))
@@ -93,8 +115,12 @@ def bound(
     return run
 
 
-def _over_rows(array: Tensor, size: int) -> Tensor:
-    """The array with its numbers side by side along the hidden axis: a single one as often as it is read."""
+def _over_rows(array: Tensor, n: int, h: int) -> Tensor:
+    """The array with its numbers side by side along the hidden axis: a single one as often as it is read.
+
+    Raises ``RuntimeError`` for one that is not as wide or as many: a kernel would read past its end.
+    """
     if array.dim() < 3:
-        return array.expand(size).contiguous()
-    return array if array.stride(2) == 1 or size == 1 else array.contiguous()
+        return array.expand(h).contiguous()
+    array = array.expand(-1, n, h)
+    return array if array.stride(2) == 1 or h == 1 else array.contiguous()

@@ -57,7 +57,7 @@ class _Loop(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:
         ctx.set_materialize_grads(False)
         inputs = Inputs(loop, tensors)
-        ctx.compiled = kernels_for(loop, inputs.like) if compiled else None
+        ctx.compiled = kernels_for(loop, tensors) if compiled else None
         store = Forward(loop, inputs, steps, keep=any(ctx.needs_input_grad), compiled=ctx.compiled)
         store.run(inside)
         ctx.loop, ctx.steps, ctx.inside = loop, steps, inside
@@ -100,7 +100,7 @@ def plain_loop(loop: Loop, inputs: Inputs, steps: int, inside: Tensor | None) ->
     for t in range(steps):
         now: dict[Term, Tensor] = {Read(name, previous=True): value for name, value in before.items()}
         for term, value in inputs.values.items():
-            now[term] = value[t] if term in loop.sequences else value
+            now[term] = value[t] if value.dim() == 3 else value
         _evaluate(loop, inputs, now)
         if inside is not None:
             for name in loop.carried:

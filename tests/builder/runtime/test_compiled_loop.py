@@ -10,10 +10,13 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from builder.cell import Cell
 from builder.cell_reader import read_cells
@@ -23,6 +26,7 @@ from builder.loop import Loop
 from builder.loop_kernels import kernels
 from builder.nodes import Mapping
 from builder.program import compile_cell
+from builder.runtime import c_compiler
 from builder.runtime import compiled_loop as compiled_loops
 from builder.runtime.c_compiler import NotCompiled, compiled, compiler
 from builder.runtime.compiled_loop import CompiledLoop, kernels_for
@@ -104,7 +108,7 @@ def afresh(monkeypatch: pytest.MonkeyPatch) -> None:
     tried = lru_cache(compiled_loops.compiled_loop.__wrapped__)
     monkeypatch.setattr(compiled_loops, "compiled_loop", tried)
     monkeypatch.setattr("builder.runtime.recurrent.compiled_loop", tried)
-    monkeypatch.setattr(compiled_loops, "compiled", compiled.__wrapped__)
+    monkeypatch.setattr(c_compiler, "_library", c_compiler._library.__wrapped__)
     compiled_loops._tell.cache_clear()
 
 
@@ -163,7 +167,7 @@ def test_more_steps_than_one_stretch(name: str, monkeypatch: pytest.MonkeyPatch)
 def test_what_kernels_are_run_is_what_was_compiled() -> None:
     """A kernel that does nothing shows: the loop does run them."""
     loop = next(r for r in compile_cell(CELLS["MGU"]).regions if isinstance(r, Loop))
-    found = kernels_for(loop, torch.zeros(1))
+    found = kernels_for(loop, [torch.zeros(1)])
     assert isinstance(found, CompiledLoop)
     functions = dict(found._functions)
     try:
@@ -174,10 +178,71 @@ def test_what_kernels_are_run_is_what_was_compiled() -> None:
     assert not torch.allclose(idle, module(CELLS["MGU"])(torch.ones(1, 2, 6)))
 
 
-def test_double_precision_takes_no_kernels() -> None:
+@pytest.mark.parametrize(
+    "other",
+    [
+        torch.zeros(1, dtype=torch.float64),
+        torch.zeros(1, device="meta"),
+        torch.ones(1, dtype=torch.complex64).conj().imag,
+    ],
+)
+def test_all_that_is_read_must_suit(other: Tensor) -> None:
+    """In single precision, there, and as its memory says: else kernels would read something else."""
     loop = next(r for r in compile_cell(CELLS["MGU"]).regions if isinstance(r, Loop))
-    assert kernels_for(loop, torch.zeros(1, dtype=torch.float64)) is None
-    assert kernels_for(loop, torch.zeros(1, device="meta")) is None
+    assert kernels_for(loop, [torch.zeros(1), other]) is None
+
+
+def test_numbers_in_double_precision_are_not_taken_for_others() -> None:
+    made, plain = module(CELLS["Elementwise"], compile=True), module(CELLS["Elementwise"])
+    x, first = torch.randn(2, 4, 6, dtype=torch.float64), [torch.zeros(1, 2, 6)]
+    torch.testing.assert_close(made.unroll(x, None, first)[0], plain.unroll(x, None, first)[0])
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_state_of_another_batch_is_not_read_past_its_end(batch: int) -> None:
+    made = module(CELLS["Elementwise"], compile=True)
+    with pytest.raises(RuntimeError):
+        made.unroll(torch.randn(2, 4, 6), None, [torch.zeros(1, batch, 6)])
+
+
+def test_who_follows_what_torch_does_sees_all_of_it() -> None:
+    """Under fake tensors there is no memory; a mode sees every operation."""
+    made = module(CELLS["PeepholeLSTM"], compile=True)
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        assert made(torch.empty(2, 4, 6)).shape == (2, 4, 6)
+    seen = []
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            seen.append(str(function))
+            return function(*args, **(kwargs or {}))
+
+    with Watch():
+        made(torch.randn(2, 4, 6))
+    assert any("sigmoid" in one for one in seen)
+
+
+def test_the_environment_can_forbid_it(
+    monkeypatch: pytest.MonkeyPatch, afresh: None, recwarn: pytest.WarningsRecorder
+) -> None:
+    monkeypatch.setenv("GRADSPEC_COMPILE", "never")
+    monkeypatch.setattr("builder.runtime.c_compiler.subprocess.Popen", None)
+    made, x = module(CELLS["PeepholeLSTM"], compile=True), torch.randn(2, 4, 6)
+    assert torch.equal(made(x), module(CELLS["PeepholeLSTM"])(x))
+    assert made.reason.endswith("Not compiled: The environment's GRADSPEC_COMPILE says `never`.")
+    assert not recwarn.list
+
+
+def test_a_step_of_too_many_operations_is_left_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, afresh: None
+) -> None:
+    monkeypatch.setattr(compiled_loops, "_MOST_OPERATIONS", 10)
+    monkeypatch.setattr("builder.runtime.c_compiler.subprocess.Popen", None)
+    made = module(CELLS["PeepholeLSTM"], compile=True)
+    with pytest.warns(
+        Notice, match=r"A step is 25 operations in C, and 10 are compiled in little time\. The"
+    ):
+        assert "Not compiled: A step is 25 operations in C" in made.reason
 
 
 @needs_compiler
