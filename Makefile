@@ -24,7 +24,7 @@ test: $(VENV)/.installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -m "not slow" --numprocesses auto --maxprocesses 4 --dist worksteal
 
 # Trains the shipped specs and holds them beside their baselines: some twenty minutes more.
 slow: $(VENV)/.installed

@@ -5,10 +5,12 @@ Of two sides that do not fit, the error stands at the one that is to change, and
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from builder.activation import Activation
 from builder.adversarial import Adversarial
 from builder.errors import Cause, Place, Report, did_you_mean
 from builder.graph import Graph, GraphLayer
@@ -21,21 +23,8 @@ from builder.spec import ModelSpec
 if TYPE_CHECKING:
     from builder.dataset import DataInfo
 
-# Ends that give no logit: each objective applies a sigmoid itself where it needs one.
-_SQUASHED: Final = ("Sigmoid", "LogSigmoid", "Hardsigmoid", "Softmax", "LogSoftmax")
-# Ends that give logits of one half of the line, or of a piece of it.
-_BOUNDED: Final = {
-    "ReLU": "no logit below 0",
-    "Softplus": "no logit below 0",
-    "Tanh": "no logit beyond −1 and 1",
-    "Softsign": "no logit beyond −1 and 1",
-}
+_PROBABILITIES: Final = ((0.0, 1.0), (-math.inf, 0.0))  # and their logarithms
 _ARRANGE: Final = ("Flatten", "Unflatten", "Identity")
-_ENDS: Final = {
-    "Tanh": (-1.0, 1.0),
-    "Sigmoid": (0.0, 1.0),
-    "Hardsigmoid": (0.0, 1.0),
-}
 
 
 def classes_told(spec: ModelSpec, info: DataInfo | None, report: Report) -> int | None:
@@ -237,7 +226,7 @@ def _logits(adversarial: Adversarial, discriminator: _Player, report: Report) ->
             f"`{discriminator.name}` gives {gives}, and `{objective}` reads one logit of each example: N×1",
             "End with `Linear: 1`; a map of logits, N×1×h×w, is right too.",
         )
-    elif last is not None and last.type in _SQUASHED:
+    elif last is not None and _between(last) in _PROBABILITIES:
         report.error(
             last.place,
             f"`{discriminator.name}` ends in `{last.type}`, and `{objective}` reads logits, not probabilities",
@@ -292,17 +281,16 @@ def advise_players(spec: ModelSpec, info: DataInfo | None, report: Report) -> No
         return
     _penalty(adversarial, spec.networks[adversarial.discriminator], node, report)
     judge = _last(spec.networks[adversarial.discriminator].graph)
-    if judge is not None and judge.type in _BOUNDED:
+    if judge is not None and (no_logit := _no_logit(*_between(judge))):
         report.advise(
             judge.place,
-            f"`{adversarial.discriminator}` ends in `{judge.type}`: it can give {_BOUNDED[judge.type]}",
+            f"`{adversarial.discriminator}` ends in `{judge.type}`: it can give no logit {no_logit}",
             f"Leave `{judge.type}` out: a logit may be any number, and 0 says that it cannot tell.",
         )
     last = _last(spec.networks[adversarial.generator].graph)
-    ends = _ends(last)
-    if last is not None and ends is not None and info is not None:
-        low, high = ends
-        if info.range != (low, high):
+    if last is not None and info is not None:
+        low, high = _between(last)
+        if math.isfinite(high - low) and info.range != (low, high):
             lies = "is not bounded" if info.range is None else "lies in [{:g}, {:g}]".format(*info.range)
             report.advise(
                 last.place,
@@ -313,14 +301,17 @@ def advise_players(spec: ModelSpec, info: DataInfo | None, report: Report) -> No
             )
 
 
-def _ends(last: GraphLayer | None) -> tuple[float, float] | None:
-    """Between what the layer's values lie, if it bounds them."""
-    if last is None or last.type != "Hardtanh":
-        return None if last is None else _ENDS.get(last.type)
-    from builder.layers.sigmoids import Hardtanh
+def _between(layer: GraphLayer) -> tuple[float, float]:
+    """The values that the layer's output lies between; infinite where it is not known to bound them."""
+    return layer.layer.between() if isinstance(layer.layer, Activation) else (-math.inf, math.inf)
 
-    assert isinstance(last.layer, Hardtanh)
-    return last.layer.min_val, last.layer.max_val
+
+def _no_logit(low: float, high: float) -> str:
+    """Which logits there cannot be between ``low`` and ``high``; empty where there can be any."""
+    least, most = (f"{bound:g}".replace("-", "−") for bound in (low, high))
+    if math.isfinite(high - low):
+        return f"beyond {least} and {most}"
+    return f"below {least}" if math.isfinite(low) else f"above {most}" if math.isfinite(high) else ""
 
 
 def _penalty(adversarial: Adversarial, discriminator: ModelSpec, node: Node, report: Report) -> None:

@@ -42,9 +42,10 @@ def build(
         gradspec build model.yaml --out built --seed 7
     """
     from builder import load
+    from builder.run_folder import ONNX, WEIGHTS
     from builder.runtime import build as build_network
     from builder.runtime import export
-    from builder.runtime.run import ONNX, WEIGHTS, open_folder, save_weights
+    from builder.runtime.run import open_folder, save_weights
 
     read = load(spec, sets or ())
     if read.networks:
@@ -63,9 +64,10 @@ def _build_networks(spec: ModelSpec, out: Path, seed: int | None) -> list[render
 
     Of two that play against each other that is the generator, `model.onnx`; else each, under its name.
     """
+    from builder.run_folder import ONNX, WEIGHTS
     from builder.runtime import build_networks, export
     from builder.runtime.files import write_tensors
-    from builder.runtime.run import ONNX, WEIGHTS, metadata_of, open_folder
+    from builder.runtime.run import metadata_of, open_folder
 
     networks = build_networks(spec, seed)
     open_folder(out, spec)
@@ -141,7 +143,7 @@ def ending(run: Run) -> list[render.Line]:
 def _pictures(run: Run) -> list[render.Line]:
     """Draws the curves of a run, and says which pictures there are."""
     from builder.pictures import write_curves
-    from builder.runtime.run import ANIMATION, CURVES, SAMPLES
+    from builder.run_folder import ANIMATION, CURVES, SAMPLES
 
     write_curves(run.folder / CURVES, run.metrics)
     there = {"samples after each epoch: ": SAMPLES, "the same as a film: ": ANIMATION, "curves: ": CURVES}

@@ -11,9 +11,9 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Final
 
-from builder.dataset import Data
+from builder.dataset import Data, DataInfo
 from builder.errors import Cause, Place, Report, did_you_mean
-from builder.reader import Reader, place_of
+from builder.reader import Reader, place_of, place_within
 from builder.source import Mapping, Node, Scalar, Sequence, describe, read_file
 from builder.training.section import Train
 from grader.check import Allow, Check, Role, checks
@@ -107,6 +107,8 @@ class _AssignmentReader:
         self.report = report
         self.reader = Reader(report, {})
         self.released = released
+        self.info: DataInfo | None = None  # of the data; none where it is missing or wrong
+        self.written: dict[Place, Node] = {}  # the fields of the check that stands there
 
     def read(self) -> Assignment | None:
         own: dict[str | int, Node] = {key: node for key, node in self.root.entries.items() if key != "checks"}
@@ -124,7 +126,7 @@ class _AssignmentReader:
         for one in planned:
             self._possible(one, head)
             if one.check.needs_accuracy:
-                self._needs_accuracy(one, planned, head)
+                self._needs_accuracy(one, planned)
         self._sum(planned, head.points)
         order = self._order(planned)
         reads_model = any("model" in one.check.reads for one in planned if one.listed)
@@ -162,7 +164,7 @@ class _AssignmentReader:
         if data is None or node is None or self.released:
             return
         try:
-            data.describe(self.path.parent)
+            self.info = data.describe(self.path.parent)
         except Cause as cause:
             entries = {str(k): v for k, v in node.entries.items()} if isinstance(node, Mapping) else {}
             self.report.error(place_of(entries, cause.field, node.place), cause.problem, cause.hint)
@@ -206,6 +208,7 @@ class _AssignmentReader:
         if kind is None:
             return None
         check = self.reader.component(checks[kind], item.entries[kind], item.keys[kind])
+        self.written[item.place] = item.entries[kind]
         parts = check.parts if check is not None else None
         if parts is not None and terms is not None and not math.isclose(parts, terms.points):
             self.report.error(
@@ -256,7 +259,7 @@ class _AssignmentReader:
             self.report.error(one.place, f"`{one.name}` is judged against a reference, and there is none")
         if one.check.needs_examples and "data" not in self.root.entries:
             self.report.error(one.place, f"`{one.name}` is judged on data, and the assignment has none")
-
+        self._suits(one, head.data)
         missing = [role for role in one.check.reference_needs if role not in _names(head.reference)]
         if head.reference is not None and missing:
             self.report.error(
@@ -277,16 +280,22 @@ class _AssignmentReader:
                 "As in `train: {loss: CrossEntropyLoss, optimizer: Adam, epochs: 1}`.",
             )
 
-    def _has_test_part(self, head: Head) -> bool:
-        if head.data is None:
-            return False
+    def _suits(self, one: Planned, data: Data | None) -> None:
+        """Whether the check can be asked on the data, where there is any without an error."""
+        if data is None or self.info is None or not one.listed:
+            return
         try:
-            info = head.data.describe(self.path.parent)
-        except Cause:
-            return True  # what is wrong with the data is said already
-        return bool(info.test_examples or (head.data.split is not None and head.data.split.test))
+            one.check.suits(data, self.path.parent)
+        except Cause as cause:
+            place = place_within(self.written[one.place], cause.field) if cause.field else one.place
+            self.report.error(place, cause.problem, cause.hint)
 
-    def _needs_accuracy(self, one: Planned, planned: tuple[Planned, ...], head: Head) -> None:
+    def _has_test_part(self, head: Head) -> bool:
+        if head.data is None or self.info is None:
+            return head.data is not None  # what is wrong with the data is said already
+        return bool(self.info.test_examples or (head.data.split is not None and head.data.split.test))
+
+    def _needs_accuracy(self, one: Planned, planned: tuple[Planned, ...]) -> None:
         """A network that has learned nothing must get nothing: an accuracy above guessing comes first."""
         held = [(p, one.needs[p.name]) for p in planned if p.name in one.needs and p.type == "accuracy"]
         if not held:
@@ -296,7 +305,7 @@ class _AssignmentReader:
                 "Let it need an accuracy: `needs: {clean: 0.5}`, for the check called `clean`.",
             )
         for planned_accuracy, part in held:
-            guessed = self._guessed(planned_accuracy, part, head)
+            guessed = self._guessed(planned_accuracy, part)
             if guessed is not None:
                 self.report.error(
                     one.place,
@@ -305,15 +314,12 @@ class _AssignmentReader:
                     f"`{one.name}` could be passed by a network that has learned nothing: ask for more.",
                 )
 
-    def _guessed(self, one: Planned, part: float, head: Head) -> tuple[float, int] | None:
+    def _guessed(self, one: Planned, part: float) -> tuple[float, int] | None:
         """The accuracy that is asked for and the number of classes, where guessing might reach it."""
         fields = one.check.plain()
-        if head.data is None or self.released or "accuracy" not in fields["metric"]:
+        if self.info is None or "accuracy" not in fields["metric"]:
             return None
-        try:
-            classes = head.data.describe(self.path.parent).target.classes
-        except Cause:
-            return None
+        classes = self.info.target.classes
         least = fields["zero"] + part * (fields["full"] - fields["zero"])
         return (least, classes) if classes is not None and least <= 1.5 / classes else None
 

@@ -178,9 +178,9 @@ class Check(Component):
     """
 
     @property
-    @abstractmethod
     def reads(self) -> tuple[Role, ...]:
         """The submitted files that this check opens. The reference may lack all but the model."""
+        return ("model",)
 
     @property
     def parts(self) -> float | None:
@@ -192,14 +192,14 @@ class Check(Component):
         return None
 
     @property
-    @abstractmethod
     def needs_reference(self) -> bool:
         """Whether it is judged against the reference, so that a student cannot run it at home."""
+        return False
 
     @property
-    @abstractmethod
     def needs_examples(self) -> bool:
         """Whether it is judged on the assignment's unseen examples."""
+        return False
 
     @property
     def takes_networks(self) -> bool:
@@ -229,6 +229,10 @@ class Check(Component):
     def without_answers(self) -> Self:
         """The check as workers have it: it works the same, and nothing in it tells what is right."""
         return self
+
+    def suits(self, data: Data, folder: Path) -> None:
+        """Raises ``Cause``, with the field, if it cannot be asked on such data (paths relative to ``folder``)."""
+        return
 
     @abstractmethod
     def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:

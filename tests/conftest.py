@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from builder.errors import SpecErrors
+
+# Before anything imports torch. Tensors here are small: a second thread waits more than it works, and beside
+# another process with two of its own it waits for seconds.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # The same examples in every run: a test that fails here fails everywhere.
 settings.register_profile(
@@ -26,3 +33,15 @@ def complaints() -> Callable[[Callable[[], object]], list[str]]:
         return [str(error) for error in caught.value.errors]
 
     return run
+
+
+@pytest.fixture(scope="session")
+def validator() -> Any:
+    """Holds data against the JSON Schema of specs. The schema itself is checked once: that takes seconds."""
+    import jsonschema
+
+    from builder.schema import schema
+
+    found = schema()
+    jsonschema.Draft202012Validator.check_schema(found)
+    return jsonschema.Draft202012Validator(found)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal, final
+from typing import TYPE_CHECKING, Literal, final
 
 from builder.component import Accepted, Rejected
+from builder.convolution import over_image
 from builder.errors import Cause
 from builder.fields import Count, Flag, NaturalOrPair, OneOrPair, pair
 from builder.layer import Layer
-from builder.shapes import Inferred, Shape, Sum, TensorType, both_axes, count, expect_rank, window
+from builder.shapes import Inferred, Sum, TensorType, window
 
 if TYPE_CHECKING:
     from torch import nn
@@ -23,7 +24,7 @@ class Conv2d(Layer):
     Source: torch.nn.Conv2d.
     """
 
-    snake: ClassVar[str] = "conv2d"
+    snake = "conv2d"
     accepts = (
         Accepted("{out_channels: 6, kernel_size: 5, padding: 2}", on=((1, 28, 28),)),
         Accepted("{out_channels: 8, kernel_size: [3, 5], stride: [2, 1], bias: false}", on=((4, 9, 11),)),
@@ -84,35 +85,7 @@ class Conv2d(Layer):
     in_channels: Count | None = None
 
     def rule(self, *arrives: TensorType) -> Inferred:
-        (x,) = arrives
-        channels, *size = expect_rank(x, "Conv2d", "C, H, W")
-        if channels % self.groups:
-            raise Cause(
-                f"`groups` is {self.groups}, which does not divide the {channels} channels that arrive",
-                field="groups",
-            )
-        if self.out_channels % self.groups:
-            raise Cause(
-                f"`groups` is {self.groups}, which does not divide `out_channels` {self.out_channels}",
-                field="groups",
-            )
-        height, width = (self._axis(size[i], i) for i in (0, 1))
-        weight = (self.out_channels, channels // self.groups, *pair(self.kernel_size))
-        weights = count(weight)
-        parameters: dict[str, Shape] = {"weight": weight}
-        total = f"{self.out_channels}·({weight[1]}·{weight[2]}·{weight[3]})"
-        if self.bias:
-            parameters["bias"] = (self.out_channels,)
-            total = f"{total} + {self.out_channels} = {weights + self.out_channels}"
-        else:
-            total = f"{total} = {weights}"
-        return Inferred(
-            TensorType((self.out_channels, height.value, width.value)),
-            parameters,
-            multiply_adds=weights * height.value * width.value,
-            how=f"{both_axes(height, width)};  {total}",
-            sizes={"in_channels": channels},
-        )
+        return over_image(self, arrives[0], self._axis)
 
     def _axis(self, size: int, i: int) -> Sum:
         kernel, stride, dilation = (pair(v)[i] for v in (self.kernel_size, self.stride, self.dilation))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal, final
+from typing import TYPE_CHECKING, Literal, final
 
 from builder.component import Accepted, Rejected
+from builder.convolution import over_image
 from builder.errors import Cause
 from builder.fields import Count, Flag, NaturalOrPair, OneOrPair, pair
 from builder.layer import REFUSED, Layer
-from builder.shapes import Inferred, Shape, Sum, TensorType, both_axes, count, expect_rank
+from builder.shapes import Inferred, Sum, TensorType
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,9 +26,9 @@ class ConvTranspose2d(Layer):
     Source: torch.nn.ConvTranspose2d; Dumoulin & Visin, "A guide to convolution arithmetic" (2016), section 4.
     """
 
-    snake: ClassVar[str] = "conv_transpose2d"
-    weight_axis: ClassVar[int] = 1
-    refused: ClassVar[dict[str, str]] = REFUSED | {
+    snake = "conv_transpose2d"
+    weight_axis = 1
+    refused = REFUSED | {
         "output_size": "Say it with `output_padding`, which adds to one side of what the other fields give.",
     }
     accepts = (
@@ -89,31 +90,7 @@ class ConvTranspose2d(Layer):
     in_channels: Count | None = None
 
     def rule(self, *arrives: TensorType) -> Inferred:
-        (x,) = arrives
-        channels, *size = expect_rank(x, "ConvTranspose2d", "C, H, W")
-        for found, what in (
-            (channels, f"the {channels} channels that arrive"),
-            (self.out_channels, f"`out_channels` {self.out_channels}"),
-        ):
-            if found % self.groups:
-                raise Cause(f"`groups` is {self.groups}, which does not divide {what}", field="groups")
-        height, width = (self._axis(size[i], i) for i in (0, 1))
-        weight = (channels, self.out_channels // self.groups, *pair(self.kernel_size))
-        weights = count(weight)
-        parameters: dict[str, Shape] = {"weight": weight}
-        total = f"{channels}·({weight[1]}·{weight[2]}·{weight[3]})"
-        if self.bias:
-            parameters["bias"] = (self.out_channels,)
-            total = f"{total} + {self.out_channels} = {weights + self.out_channels}"
-        else:
-            total = f"{total} = {weights}"
-        return Inferred(
-            TensorType((self.out_channels, height.value, width.value)),
-            parameters,
-            multiply_adds=weights * size[0] * size[1],
-            how=f"{both_axes(height, width)};  {total}",
-            sizes={"in_channels": channels},
-        )
+        return over_image(self, arrives[0], self._axis, transposed=True)
 
     def _axis(self, size: int, i: int) -> Sum:
         kernel, stride, padding, more, dilation = (

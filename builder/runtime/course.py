@@ -12,10 +12,10 @@ from typing import Any, Generic, Protocol, TypeVar, final
 import torch
 
 from builder.errors import RunError, TrainingError
+from builder.run_folder import CHECKPOINT
 from builder.runtime.checkpoint import load_checkpoint, save_checkpoint, unreadable
 from builder.runtime.events import CheckpointSaved, EpochDone, Watch
 from builder.runtime.run import (
-    CHECKPOINT,
     Figures,
     Run,
     open_folder,

@@ -15,25 +15,16 @@ import torch
 import yaml
 from torch import nn
 
-from builder.errors import RunError, SpecErrors, WeightsError
+from builder.errors import Cause, RunError, SpecErrors, WeightsError
 from builder.load import loads
 from builder.resolve import to_yaml
+from builder.run_folder import ENVIRONMENT, METRICS, ONNX, SPEC, SUMMARY, WEIGHTS, spec_of_run
 from builder.runtime.files import load_weights, write_atomically, write_json, write_tensors
 from builder.runtime.module import Network, build, build_networks
 from builder.runtime.preprocessing import Preprocessing
 from builder.spec import ModelSpec
 from builder.transform import Range
 
-SPEC: Final = "spec.yaml"
-WEIGHTS: Final = "weights.safetensors"
-ONNX: Final = "model.onnx"
-METRICS: Final = "metrics.jsonl"
-SUMMARY: Final = "summary.json"
-CHECKPOINT: Final = "checkpoint"
-ENVIRONMENT: Final = "environment.json"
-SAMPLES: Final = "samples"  # a GAN's pictures, one for each epoch
-ANIMATION: Final = "samples.gif"
-CURVES: Final = "curves.png"
 RANGE: Final = "range"  # the key in the metadata of a GAN's weights
 
 Figures = dict[str, float | None]  # an epoch's line of metrics.jsonl
@@ -233,12 +224,11 @@ def write_metrics(out: Path, history: list[Figures]) -> None:
 
 def _read_spec(folder: Path) -> ModelSpec:
     try:
-        text = (folder / SPEC).read_text(encoding="utf-8")
-        start = json.loads((folder / ENVIRONMENT).read_text(encoding="utf-8"))["paths_from"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"`{folder}` is no run's folder: {error}.") from None
+        text, start = spec_of_run(folder)
+    except Cause as cause:
+        raise RunError(f"`{folder}` is no run's folder: {cause.problem}.") from None
     try:
-        return loads(text, str(folder / SPEC), folder / str(start))
+        return loads(text, str(folder / SPEC), start)
     except SpecErrors as errors:
         try:
             bare = {k: v for k, v in yaml.safe_load(text).items() if k not in ("data", "train")}

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from builder.errors import RunError
+from builder.run_folder import SUMMARY, WEIGHTS
 from builder.runtime.course import Course
 from builder.runtime.data import load_splits
 from builder.runtime.device import chosen_device, threads
@@ -21,7 +22,7 @@ from builder.runtime.files import write_json
 from builder.runtime.loop import Loop
 from builder.runtime.measure import measure, naive, numbers
 from builder.runtime.module import build, complete_graph
-from builder.runtime.run import SUMMARY, WEIGHTS, Figures, Run, check_folder, epochs_before, save_weights
+from builder.runtime.run import Figures, Run, check_folder, epochs_before, save_weights
 from builder.spec import ModelSpec
 from builder.training.section import Train
 

@@ -10,6 +10,7 @@ import torch
 
 from builder.errors import RunError
 from builder.pictures import write_animation, write_curves, write_samples
+from builder.run_folder import ANIMATION, CURVES, SAMPLES, SUMMARY, WEIGHTS
 from builder.runtime.course import Course
 from builder.runtime.data import load_splits
 from builder.runtime.device import chosen_device, threads
@@ -20,7 +21,7 @@ from builder.runtime.game_loop import GameLoop
 from builder.runtime.generating import classes_of, from_noise, noise_of
 from builder.runtime.measure import numbers
 from builder.runtime.module import Network, build_networks, complete_graph
-from builder.runtime.run import ANIMATION, CURVES, SAMPLES, SUMMARY, WEIGHTS, Figures, Run, save_weights
+from builder.runtime.run import Figures, Run, save_weights
 from builder.spec import ModelSpec
 from builder.training.game import Game
 

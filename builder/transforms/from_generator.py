@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, final
+from typing import TYPE_CHECKING, Any, Final, final
 
 from builder.component import Accepted, Rejected
 from builder.data_files import find_file, within
 from builder.dataset import DataInfo
 from builder.errors import Cause, SpecErrors
 from builder.fields import Positive, Text
+from builder.run_folder import ENVIRONMENT, SPEC, WEIGHTS, spec_of_run
 from builder.shapes import TensorType
 from builder.transform import Adding, Addition
 
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 
     from builder.spec import ModelSpec
 
-SPEC: Final = "spec.yaml"
-WEIGHTS: Final = "weights.safetensors"
-ENVIRONMENT: Final = "environment.json"
 _reading: Final = ContextVar("reading the spec of a run", default=False)
 _HINT: Final = "Train one with `adversarial: {conditional: embed, …}` and `gradspec train`."
 
@@ -37,7 +35,7 @@ class FromGenerator(Addition):
     Source: Antoniou, Storkey & Edwards, "Data Augmentation Generative Adversarial Networks" (2017).
     """
 
-    main: ClassVar[str | None] = "run"
+    main = "run"
     accepts = (Accepted("runs/gan"), Accepted("{run: gan, share: 0.25}"))
     rejects = (
         Rejected("", "`FromGenerator` needs `run`"),
@@ -92,18 +90,16 @@ class FromGenerator(Addition):
 
     def _spec(self, folder: Path) -> ModelSpec:
         """The run's spec. Raises ``Cause`` for a folder that is no finished run of a conditional GAN."""
-        import json
-
         from builder.load import loads
 
         problem = f"`{self.run}` is no folder that `gradspec train` wrote"
         try:
             place = within(folder, self.run, "run")
-            text = find_file(place, SPEC).read_text(encoding="utf-8")
-            start = json.loads(find_file(place, ENVIRONMENT).read_text(encoding="utf-8"))["paths_from"]
-        except (Cause, OSError, ValueError, KeyError, TypeError) as error:
-            hint = error.problem if isinstance(error, Cause) else str(error)
-            raise Cause(problem, f"{hint[:1].upper()}{hint[1:]}.", field="run") from None
+            for name in (SPEC, ENVIRONMENT):
+                find_file(place, name)
+            text, start = spec_of_run(place)
+        except Cause as cause:
+            raise Cause(problem, f"{cause.problem[:1].upper()}{cause.problem[1:]}.", field="run") from None
         if not (place / WEIGHTS).is_file():
             raise Cause(f"the run `{self.run}` is not finished", "Go on with `--resume`.", field="run")
         if _reading.get():  # a run that names itself would be read for ever
@@ -112,7 +108,7 @@ class FromGenerator(Addition):
             )
         within_this = _reading.set(True)
         try:
-            spec = loads(text, str(place / SPEC), place / str(start))
+            spec = loads(text, str(place / SPEC), start)
         except SpecErrors as errors:
             first = errors.errors[0].problem
             raise Cause(f"the spec of the run `{self.run}` cannot be read: {first}", field="run") from None

@@ -82,10 +82,6 @@ class accuracy(Check):
         return ("model", "weights")
 
     @property
-    def needs_reference(self) -> bool:
-        return False
-
-    @property
     def needs_examples(self) -> bool:
         return True
 

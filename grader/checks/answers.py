@@ -80,10 +80,6 @@ class answers(Check):
     def needs_reference(self) -> bool:
         return True
 
-    @property
-    def needs_examples(self) -> bool:
-        return False
-
     def how_to(self, role: Role) -> str | None:
         return _how_to(self.questions)
 

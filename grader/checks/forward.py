@@ -15,7 +15,7 @@ from builder.component import Accepted, Rejected
 from builder.errors import RunError
 from builder.fields import Natural, Positive
 from builder.shapes import TensorType
-from grader.check import Array, Check, Findings, Question, Role, Subject, Task
+from grader.check import Array, Check, Findings, Question, Subject, Task
 from grader.injection import SKETCH_STREAM, Inputs, injected, injected_task, stream
 from grader.matching import match_outputs
 from grader.outcome import Blocked, Failed, Outcome, Passed
@@ -56,16 +56,8 @@ class forward(Check):
     seed: Natural = 0
 
     @property
-    def reads(self) -> tuple[Role, ...]:
-        return ("model",)
-
-    @property
     def needs_reference(self) -> bool:
         return True
-
-    @property
-    def needs_examples(self) -> bool:
-        return False
 
     def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
         if match_outputs(question.required, subject.network) is None:

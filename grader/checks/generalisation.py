@@ -58,10 +58,6 @@ class generalisation(Check):
         return ("model", "weights")
 
     @property
-    def needs_reference(self) -> bool:
-        return False
-
-    @property
     def needs_examples(self) -> bool:
         return True
 

@@ -107,10 +107,6 @@ class gradient_flow(Check):
     def needs_reference(self) -> bool:
         return self.against is not None
 
-    @property
-    def needs_examples(self) -> bool:
-        return False
-
     def without_answers(self) -> Self:
         return type(self)(of=self.of, length=self.length, at=self.at, min=1.0, seed=self.seed)
 

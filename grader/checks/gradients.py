@@ -107,10 +107,6 @@ class gradients(Check):
     def needs_reference(self) -> bool:
         return True
 
-    @property
-    def needs_examples(self) -> bool:
-        return False
-
     def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
         if self.given is None:
             entries = 2 * self.numerical * len(_parameters(question.required))

@@ -11,7 +11,7 @@ from builder.component import Accepted, Rejected
 from builder.errors import Cause
 from builder.fields import Count, Positive
 from builder.shapes import TensorType
-from grader.check import Array, Check, Findings, Question, Role, Subject, Task
+from grader.check import Array, Check, Findings, Question, Subject, Task
 from grader.outcome import Failed, Outcome, Passed
 from grader.outline import Outline
 from grader.predicting import misfit, output_of
@@ -57,18 +57,6 @@ class learning(Check):
             if (number := getattr(self, name)) > most:
                 raise Cause(f"expected at most {most:,} `{name}`, found {number:,}", field=name)
         return self
-
-    @property
-    def reads(self) -> tuple[Role, ...]:
-        return ("model",)
-
-    @property
-    def needs_reference(self) -> bool:
-        return False
-
-    @property
-    def needs_examples(self) -> bool:
-        return False
 
     @property
     def needs_training(self) -> bool:

@@ -11,7 +11,7 @@ from builder.errors import Cause
 from builder.fields import Natural
 from builder.shapes import count
 from builder.source import describe
-from grader.check import Check, Findings, Question, Role, Subject, Task
+from grader.check import Check, Findings, Question, Subject, Task
 from grader.outcome import Failed, Outcome, Passed
 from grader.outline import Outline
 
@@ -67,16 +67,8 @@ class parameters(Check):
         return self
 
     @property
-    def reads(self) -> tuple[Role, ...]:
-        return ("model",)
-
-    @property
     def needs_reference(self) -> bool:
         return self.equal is True
-
-    @property
-    def needs_examples(self) -> bool:
-        return False
 
     @property
     def takes_networks(self) -> bool:

@@ -7,6 +7,7 @@ Hein, "Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal, Self, final
 
 import numpy as np
@@ -14,8 +15,9 @@ from pydantic import model_validator
 
 from builder.attack import Attack
 from builder.component import Accepted, Choices, Component, Rejected
+from builder.dataset import Data
 from builder.disturbance import Disturbance
-from builder.errors import Cause, DataError
+from builder.errors import Cause
 from builder.fields import Count, Natural, Probability
 from builder.training.metrics.classification import predicted
 from grader.attacked import FEW, MORE, SATURATING, against_the_reference, against_the_submission, spread
@@ -60,6 +62,10 @@ class robustness(Check):
             "{worst_of: [{FGSM: {eps: 0.1, targeted: true}}], zero: 0, full: 1}",
             "an attack here leads away from the right class: it is not `targeted`",
         ),
+        Rejected(
+            "{worst_of: [{FGSM: {eps: 0}}], zero: 0, full: 1}",
+            "`FGSM` with `eps: 0` changes nothing, and no network gives way",
+        ),
     )  # fmt: skip
 
     worst_of: Annotated[tuple[Component, ...], Choices(threats)]
@@ -73,17 +79,20 @@ class robustness(Check):
     def _possible(self) -> Self:
         if not self.worst_of:
             raise Cause("`worst_of` is empty", "As in `worst_of: [{FGSM: {eps: 0.1}}]`.", field="worst_of")
-        for threat in self.worst_of:
-            if isinstance(threat, Attack) and threat.targeted:
-                raise Cause(
-                    "an attack here leads away from the right class: it is not `targeted`", field="worst_of"
-                )
-            if isinstance(threat, Attack) and threat.eps is None:
-                raise Cause(
-                    f"`{type(threat).__name__}` without `eps` may go any distance, and every network gives way",
-                    "Add `eps`.",
-                    field="worst_of",
-                )
+        for place, threat in enumerate(self.worst_of):
+            if not isinstance(threat, Attack):
+                continue
+            name = type(threat).__name__
+            at = f"worst_of.{place}.{name}"
+            if threat.targeted:
+                raise Cause("an attack here leads away from the right class: it is not `targeted`", field=at)
+            if threat.eps is None:
+                problem = f"`{name}` without `eps` may go any distance, and every network gives way"
+                raise Cause(problem, "Add `eps`.", field=at)
+            if threat.eps == 0:
+                problem = f"`{name}` with `eps: 0` changes nothing, and no network gives way"
+                hint = "Leave it out: an example must be right as it is in any case."
+                raise Cause(problem, hint, field=f"{at}.eps")
         if self.full <= self.zero:
             raise Cause(f"`full` is {self.full:g}, and must be above `zero`, {self.zero:g}", field="full")
         return self
@@ -107,13 +116,31 @@ class robustness(Check):
     def without_answers(self) -> Self:
         return self.model_copy(update={"zero": 0.0, "full": 1.0})
 
+    def suits(self, data: Data, folder: Path) -> None:
+        info = data.describe(folder)
+        if info.target.classes is None or info.target.steps is not None:
+            raise Cause("`robustness` counts examples that stay right, and the data has no class for each")
+        if info.input.vocabulary is not None or info.input.free:
+            raise Cause("`robustness` changes real numbers, and the data gives tokens or sequences")
+        if data.fitted.describe(folder).range is None:
+            raise Cause(
+                "`robustness` needs the range of the data, which is the unit of `eps`",
+                "As in `NPZ: {path: x.npz, range: [0, 1]}`.",
+            )
+        for place, threat in enumerate(self.worst_of):
+            if isinstance(threat, Disturbance):
+                try:
+                    threat.check(info.input)
+                except Cause as cause:
+                    raise Cause(cause.problem, cause.hint, field=f"worst_of.{place}") from None
+
     def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
         examples, network = question.examples, subject.network
         assert examples is not None, "the runner loads what `needs_examples` asks for"
         wrong = misfit(network, examples)
         if wrong is not None:
             return wrong
-        bounds = self._bounds(question, examples)
+        bounds = self._bounds(question)
         chosen = self._chosen(examples)
         inputs = np.clip(examples.inputs[chosen], *bounds)
         number, each, classes = len(inputs), held(network, 1), examples.target.classes or 2
@@ -202,28 +229,12 @@ class robustness(Check):
         number = len(examples.inputs)
         return spread(number, self.examples or number)
 
-    def _bounds(self, question: Question, examples: Examples) -> tuple[float, float]:
-        """What examples lie in. Raises ``DataError`` for data that cannot be attacked."""
+    def _bounds(self, question: Question) -> tuple[float, float]:
+        """What examples lie in."""
         assert question.data is not None, "there are examples"
-        if examples.target.classes is None or examples.per_step:
-            raise DataError(
-                "`robustness` counts examples that stay right, and the data has no class for each"
-            )
-        if examples.vocabulary is not None or examples.lengths is not None:
-            raise DataError("`robustness` changes real numbers, and the data gives tokens or sequences")
-        source = question.data.fitted.describe(question.folder)
-        if source.range is None:
-            raise DataError(
-                "`robustness` needs the range of the data, which is the unit of `eps`",
-                "As in `NPZ: {path: x.npz, range: [0, 1]}`.",
-            )
-        for threat in self.worst_of:
-            if isinstance(threat, Disturbance):
-                try:
-                    threat.check(examples.kind)
-                except Cause as cause:
-                    raise DataError(cause.problem, cause.hint) from None
-        return source.range
+        found = question.data.fitted.describe(question.folder).range
+        assert found is not None, "`suits` refuses data without one"
+        return found
 
     def _told(self, right: dict[str, Array], value: float, number: int) -> str:
         """The receipt: clean, each by itself, and all together with its interval."""

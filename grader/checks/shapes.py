@@ -19,7 +19,7 @@ from builder.fields import Flag
 from builder.shapes import TensorType
 from builder.source import describe
 from grader.cells import Comparer, cell_of
-from grader.check import Check, Findings, Question, Role, Subject, Task
+from grader.check import Check, Findings, Question, Subject, Task
 from grader.matching import PASSING, align, match_inputs
 from grader.outcome import Blocked, Failed, Outcome, Passed
 from grader.outline import Outline, OutlineLayer
@@ -84,16 +84,8 @@ class shapes(Check):
         return self
 
     @property
-    def reads(self) -> tuple[Role, ...]:
-        return ("model",)
-
-    @property
     def needs_reference(self) -> bool:
         return True
-
-    @property
-    def needs_examples(self) -> bool:
-        return False
 
     @property
     def takes_networks(self) -> bool:

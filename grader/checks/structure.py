@@ -16,7 +16,7 @@ from builder.errors import Cause, RunError, did_you_mean
 from builder.layer import layers
 from builder.source import describe
 from grader.cells import Comparer, cell_of, known_cell
-from grader.check import Array, Check, Findings, Question, Role, Subject, Task
+from grader.check import Array, Check, Findings, Question, Subject, Task
 from grader.gates import Gates
 from grader.matching import MOST_CELLS
 from grader.outcome import Failed, Outcome, Passed
@@ -103,16 +103,8 @@ class structure(Check):
         return self
 
     @property
-    def reads(self) -> tuple[Role, ...]:
-        return ("model",)
-
-    @property
     def needs_reference(self) -> bool:
         return self.gates is not None and not self.gates.of_torch
-
-    @property
-    def needs_examples(self) -> bool:
-        return False
 
     @property
     def takes_networks(self) -> bool:

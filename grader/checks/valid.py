@@ -10,7 +10,7 @@ from typing import ClassVar, Final, final
 from builder.component import Accepted, Rejected
 from builder.errors import SpecErrors, did_you_mean
 from builder.source import Mapping, Node, Scalar
-from grader.check import Allow, Check, Findings, Question, Role, Subject, Task
+from grader.check import Allow, Check, Findings, Question, Subject, Task
 from grader.limits import MOST_EQUATIONS
 from grader.outcome import Failed, Outcome, Passed, Refusal
 from grader.outline import Outline
@@ -33,18 +33,6 @@ class valid(Check):
         Rejected("{strict: true}", "`valid` has no field `strict`"),
         Rejected("5", "`valid` takes no fields, found 5"),
     )
-
-    @property
-    def reads(self) -> tuple[Role, ...]:
-        return ("model",)
-
-    @property
-    def needs_reference(self) -> bool:
-        return False
-
-    @property
-    def needs_examples(self) -> bool:
-        return False
 
     @property
     def takes_networks(self) -> bool:

@@ -75,6 +75,7 @@ def test_a_penalty_of_each_example_and_norms_of_the_batch(penalty: str) -> None:
         ("Tanh", "Rescale: [0, 1]", "`Tanh` gives values in [-1, 1], and the data lies in [0, 1]"),
         ("Sigmoid", "Rescale: [-1, 1]", "`Sigmoid` gives values in [0, 1], and the data lies in [-1, 1]"),
         ("Hardtanh", "Rescale: [0, 1]", "`Hardtanh` gives values in [-1, 1], and the data lies in [0, 1]"),
+        ("Softsign", "Rescale: [0, 1]", "`Softsign` gives values in [-1, 1], and the data lies in [0, 1]"),
         ("Tanh, Identity", "Standardize", "`Tanh` gives values in [-1, 1], and the data is not bounded"),
     ],
 )
@@ -125,12 +126,30 @@ def test_spectral_norm_bounds_the_slope() -> None:
 
 @pytest.mark.parametrize(
     ("end", "said"),
-    [("ReLU", "no logit below 0"), ("Tanh", "no logit beyond −1 and 1"), ("LeakyReLU", None)],
+    [
+        ("ReLU", "no logit below 0"),
+        ("Softplus", "no logit below 0"),
+        ("Tanh", "no logit beyond −1 and 1"),
+        ("Hardtanh", "no logit beyond −1 and 1"),
+        ("LeakyReLU", None),
+        ("Identity", None),
+    ],
 )
 def test_a_logit_may_be_any_number(end: str, said: str | None) -> None:
     text = _text().replace("{Linear: 1}]", f"{{Linear: 1}}, {end}]")
     found = [f"`discriminator` ends in `{end}`: it can give {said}"] if said is not None else []
     assert [one.problem for one in loads(text).advice] == found
+
+
+@pytest.mark.parametrize(
+    "end", ["Sigmoid: {}", "Hardsigmoid: {}", "Hardtanh: {min_val: 0, max_val: 1}", "LogSoftmax: 1"]
+)
+def test_probabilities_are_no_logits(end: str) -> None:
+    text = _text().replace("{Linear: 1}]", f"{{Linear: 1}}, {{{end}}}]")
+    name = end.partition(":")[0]
+    assert _problems(text) == [
+        f"`discriminator` ends in `{name}`, and `Hinge` reads logits, not probabilities"
+    ]
 
 
 def test_two_logits_are_an_error_of_their_layer_though_project_adds_to_them() -> None:

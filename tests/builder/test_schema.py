@@ -4,19 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import jsonschema
 import pytest
 import yaml
 
 from builder.layer import layers
 from builder.schema import schema
-
-
-@pytest.fixture(scope="module")
-def validator() -> Any:
-    found = schema()
-    jsonschema.Draft202012Validator.check_schema(found)
-    return jsonschema.Draft202012Validator(found)
 
 
 def test_every_layer_is_in_it() -> None:

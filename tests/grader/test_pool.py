@@ -67,6 +67,31 @@ def test_findings_do_not_depend_on_what_came_before(server: Server, folder: Path
     assert one.arrays["outputs"].tobytes() == other.arrays["outputs"].tobytes()
 
 
+def test_a_worker_compiles_nothing(server: Server, tmp_path: Path) -> None:
+    """What `compile` asks for would be a process without a worker's limits, and other last digits."""
+    from safetensors.torch import save_file
+
+    from builder import loads
+    from builder.runtime.module import build
+
+    inputs = np.random.default_rng(0).normal(size=(50, 8, 8)).astype(np.float32)
+    given = Task(task(50).parameters, {"inputs": inputs})
+    found = []
+    for compiles in ("false", "true"):
+        model = f"input: [8, 8]\nlayers: [{{MGU: {{hidden_size: 10, output: last, compile: {compiles}}}}}]\n"
+        folder = tmp_path / compiles
+        folder.mkdir()
+        (folder / "model.yaml").write_text(model)
+        save_file(build(loads(model)).state_dict(), folder / "weights.safetensors")
+        asked = session(server, folder, Limits())
+        answer = asked.ask(1, given)
+        log = asked.close()
+        assert isinstance(answer, Findings), answer
+        assert "compil" not in log
+        found.append(answer.arrays["outputs"].tobytes())
+    assert found[0] == found[1]
+
+
 def test_each_session_has_a_process_of_its_own(server: Server, folder: Path) -> None:
     names = {"model": "model.yaml"}
     workers = [Worker(server, describe(CHECKS), folder, names, Limits()) for _ in range(3)]  # type: ignore[arg-type]

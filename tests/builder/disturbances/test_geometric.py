@@ -10,6 +10,8 @@ from torch import Tensor
 
 from builder.disturbance import Disturbance
 from builder.disturbances.geometric import Rotation, Scale, Shift
+from builder.errors import Cause
+from builder.shapes import TensorType
 
 
 def images(height: int = 8, width: int = 8, channels: int = 2) -> Tensor:
@@ -110,3 +112,14 @@ def test_what_comes_in_from_outside_is_fill(by: Disturbance) -> None:
 
 def test_far_outside_nothing_is_left() -> None:
     assert disturbed(Shift(pixels=9), images()).abs().max() == 0
+
+
+def test_a_shift_leaves_something_of_the_image() -> None:
+    Shift(pixels=5).check(TensorType((3, 9, 6)))
+    with pytest.raises(Cause) as caught:
+        Shift(pixels=6).check(TensorType((3, 9, 6)))
+    assert caught.value.problem == "`Shift` moves an image by 6 pixels, and of one of 9×6 nothing is left"
+    assert caught.value.hint == "Move it by less than 6."
+    with pytest.raises(Cause, match="moves an image by 5 pixels, and of one of 5×5 nothing is left"):
+        Shift(severity=5).check(TensorType((1, 5, 5)))
+    Rotation(degrees=45).check(TensorType((1, 1, 1)))

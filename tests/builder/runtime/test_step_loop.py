@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -75,6 +76,11 @@ OWN = {
         states: [h]
         parameters: {u: vector, s: scalar}
         update: {h: relu(x * s + u * h_prev + b)}""",
+    "Unmoved": """
+        states: [h, c]
+        update:
+          c: sigmoid(b)
+          h: tanh(W @ x + U @ h_prev + c_prev) * c""",
     "Still": """
         states: [h, c]
         gates: {g: sigmoid(W @ x + b)}
@@ -325,20 +331,44 @@ terms = st.recursive(
 )
 
 
+def random_cell(g: str, c: str, h: str) -> Cell:
+    """A cell of three random terms."""
+    try:
+        return own(f"""
+            states: [h, c]
+            parameters: {{p: vector, s: scalar}}
+            gates:
+              g: "tanh({g})"
+            update:
+              c: "tanh({c}) + 0.5 * h_prev * s"
+              h: "tanh({h}) + 0.1 * c * p + 0.1 * g"
+        """)
+    except SpecErrors:
+        reject()  # one name for matrices of two widths, say
+
+
 @settings(max_examples=60)
 @given(terms, terms, terms)
 def test_random_cells(g: str, c: str, h: str) -> None:
-    text = f"""
-        states: [h, c]
-        parameters: {{p: vector, s: scalar}}
-        gates:
-          g: "tanh({g})"
-        update:
-          c: "tanh({c}) + 0.5 * h_prev * s"
-          h: "tanh({h}) + 0.1 * c * p + 0.1 * g"
-    """
-    try:
-        cell = own(text)
-    except SpecErrors:
-        reject()  # one name for matrices of two widths, say
+    cell = random_cell(g, c, h)
     compared(cell, leaves(cell), torch.tensor([5, 2, 4]), reverse=True)
+
+
+@pytest.mark.skipif(not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="no C compiler here")
+@settings(
+    max_examples=12, derandomize=True
+)  # each is compiled; some are so steep that single precision shows
+@given(terms, terms, terms)
+def test_random_cells_compiled(g: str, c: str, h: str) -> None:
+    cell = random_cell(g, c, h)
+    double = leaves(cell)
+    weights, x, states = double
+    single = (
+        {key: one.detach().float().requires_grad_() for key, one in weights.items()},
+        x.detach().float().requires_grad_(),
+        [one.detach().float().requires_grad_() for one in states],
+    )
+    lengths = torch.tensor([5, 2, 4])
+    ours = run_program(compile_cell(cell), *single, lengths, True, compiled=True)
+    theirs = unrolled(cell, *double, lengths, True)
+    agree(outcome(ours, single), outcome(theirs, double), 1e-3)

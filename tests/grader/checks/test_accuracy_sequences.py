@@ -17,10 +17,11 @@ from sklearn.metrics import accuracy_score, root_mean_squared_error
 
 from builder import loads
 from builder.data_files import read_data
+from builder.run_folder import WEIGHTS
 from builder.runtime import Run, build, evaluate, predict
 from builder.runtime.data import load_arrays, load_splits
 from builder.runtime.loop import Loop
-from builder.runtime.run import WEIGHTS, save_weights, write_spec
+from builder.runtime.run import save_weights, write_spec
 from builder.training.metric import metrics
 from grader import grade
 from grader.assignment import read_assignment

@@ -15,7 +15,7 @@ from safetensors.numpy import save as file_of
 
 from builder import loads
 from builder.dataset import Data, Split, Target, datasets
-from builder.errors import RunError, SpecErrors
+from builder.errors import SpecErrors
 from builder.runtime.data import load_arrays
 from builder.runtime.module import build
 from grader import Failed, Passed
@@ -347,17 +347,51 @@ def test_what_an_assignment_must_have(room: Classroom, old: str, new: str, probl
         assert [error.problem for error in caught.value.errors] == [problem]
 
 
-def test_data_without_a_range_is_the_assignments_fault(room: Classroom, plain: bytes) -> None:
+ATTACKS = "[{FGSM: {eps: 0.1}}, {PGD: {eps: 0.1, steps: 10}}]"
+SOURCE = "{source: Digits, split: {train: 0.8, test: 0.2}}"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (
+            ATTACKS,
+            "[{FGSM: {eps: 0.1}}, {PGD: {eps: 0, steps: 10}}]",
+            "9:61: checks[0].robustness.worst_of[1].PGD.eps: `PGD` with `eps: 0` changes nothing, and no network "
+            "gives way Hint: Leave it out: an example must be right as it is in any case.",
+        ),
+        (
+            ATTACKS,
+            "[FGSM: 0.0]",
+            "9:35: checks[0].robustness.worst_of[0].FGSM: `FGSM` with `eps: 0` changes nothing, and no network "
+            "gives way Hint: Leave it out: an example must be right as it is in any case.",
+        ),
+        (
+            ATTACKS,
+            "[{Rotation: 15}, {Shift: 8}]",
+            "9:45: checks[0].robustness.worst_of[1]: `Shift` moves an image by 8 pixels, and of one of 8×8 nothing "
+            "is left Hint: Move it by less than 8.",
+        ),
+        (
+            SOURCE,
+            "{source: {NPZ: table.npz}}",
+            "8:5: checks[0]: `robustness` needs the range of the data, which is the unit of `eps` "
+            "Hint: As in `NPZ: {path: x.npz, range: [0, 1]}`.",
+        ),
+        (
+            SOURCE,
+            "{source: {SineWaves: 20}}",
+            "8:5: checks[0]: `robustness` counts examples that stay right, and the data has no class for each",
+        ),
+    ],
+)
+def test_what_leads_nowhere_is_the_assignments_fault(room: Classroom, old: str, new: str, told: str) -> None:
     np.savez(room.folder / "table.npz", x=np.zeros((9, 3), np.float32), y=np.arange(9) % 2)
-    model = "input: [3]\nlayers: [{Linear: 2}]\n"
-    text = ASSIGNMENT.replace("FULL", "0.01").replace(
-        "{source: Digits, split: {train: 0.8, test: 0.2}}", "{source: {NPZ: table.npz}}"
-    )
-    room.write(text, model)
-    (room.folder / "reference.safetensors").write_bytes(room.weights_of(model))
-    room.submit("ada", model, room.weights_of(model))
-    with pytest.raises(RunError, match="needs the range of the data"):
-        room.grade()
+    assert old in ASSIGNMENT
+    room.write(ASSIGNMENT.replace("FULL", "1").replace(old, new), MODEL)
+    with pytest.raises(SpecErrors) as caught:
+        read_assignment(room.assignment)
+    assert [str(error) for error in caught.value.errors] == [f"{room.assignment}:{told}"]
 
 
 def test_the_cost_of_an_attack_is_planned() -> None:
