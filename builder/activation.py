@@ -5,7 +5,8 @@ Source: torch.nn, section "Non-linear activations"; each class names its paper.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, final
+import math
+from typing import TYPE_CHECKING, ClassVar, Final, final
 
 from builder.component import Accepted
 from builder.layer import Layer
@@ -19,7 +20,16 @@ ANY_SHAPE: Final = (Accepted("", on=((5,),)), Accepted("", on=((3, 4, 4),)), Acc
 
 
 class Activation(Layer):
-    """A layer that keeps the shape; torch's class has its name and its fields."""
+    """A layer that keeps the shape; torch's class has its name and its fields.
+
+    ``span`` are the values that its output lies between, where they do not depend on its fields.
+    """
+
+    span: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
+
+    def between(self) -> tuple[float, float]:
+        """The values that its output lies between; infinite where none is said."""
+        return self.span
 
     @final
     def build(self, sizes: dict[str, int]) -> nn.Module:

@@ -33,8 +33,8 @@ class Noise(Component):
     ``size`` absent: the shape of the generator's input; a number n also stands for n×1×1.
     """
 
-    section_key: ClassVar[str | None] = "noise"
-    main: ClassVar[str | None] = "size"
+    section_key = "noise"
+    main = "size"
     accepts = (Accepted("64"), Accepted("{distribution: uniform, size: [100, 1, 1]}"))
     rejects = (
         Rejected("{distribution: gauss}", 'expected `normal` or `uniform`, found the text "gauss"'),
@@ -57,8 +57,8 @@ class Conditional(Component):
     Projection Discriminator" (2018).
     """
 
-    section_key: ClassVar[str | None] = "conditional"
-    main: ClassVar[str | None] = "label"
+    section_key = "conditional"
+    main = "label"
     accepts = (Accepted("embed"), Accepted("{label: project, size: 16, classes: 10}"))
     rejects = (
         Rejected("{label: add}", 'expected `concatenate`, `embed` or `project`, found the text "add"'),
@@ -73,7 +73,7 @@ class Conditional(Component):
 class PlayersOptimizers(Component):
     """One optimiser for each player."""
 
-    section_key: ClassVar[str | None] = "optimizer"
+    section_key = "optimizer"
     accepts = (Accepted("{generator: {Adam: {lr: 2e-4}}, discriminator: {Adam: {lr: 2e-4}}}"),)
     rejects = (Rejected("{generator: Adam}", "`optimizer` needs `discriminator`"),)
 
@@ -88,7 +88,7 @@ class InstanceNoise(Component):
     Source: Sønderby et al., "Amortised MAP Inference for Image Super-resolution" (2017).
     """
 
-    section_key: ClassVar[str | None] = "instance_noise"
+    section_key = "instance_noise"
     accepts = (Accepted("{std: 0.1, epochs: 5}"),)
     rejects = (Rejected("{std: 0, epochs: 5}", "expected a real number above 0, found 0"),)
 
@@ -106,7 +106,7 @@ class Adversarial(Component):
     Source: Goodfellow et al., "Generative Adversarial Nets" (2014).
     """
 
-    section_key: ClassVar[str | None] = "adversarial"
+    section_key = "adversarial"
     refused: ClassVar[Mapping[str, str]] = {
         "norm": "It stands beside a layer of the discriminator: `{Conv2d: …, norm: spectral}`."
     }

@@ -8,7 +8,7 @@ from builder.errors import Place, Report
 from builder.shapes import BYTES_PER_VALUE, Inferred, count
 
 
-@dataclass
+@dataclass(eq=False)
 class Budget:
     """Adds up parameters, and activations at batch 1, in float32; each may take ``limit_bytes``."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, final
+from typing import Any, final
 
 from builder.fields import Count, Flag, Positive, Probability
 from builder.layer import Layer
@@ -12,7 +12,7 @@ from builder.shapes import Inferred, Shape, TensorType
 class ChannelNorm(Layer):
     """A normalisation that scales and shifts each channel, with the argument names of ``torch.nn``."""
 
-    main: ClassVar[str | None] = "num_features"
+    main = "num_features"
 
     eps: Positive = 1e-5
     momentum: Probability | None = 0.1

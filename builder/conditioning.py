@@ -15,7 +15,7 @@ Projection Discriminator" (2018).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from builder.elaborate import Common, Elaborator
@@ -100,7 +100,7 @@ class ConditionedElaborator(Elaborator):
             self.complete, scope.last = False, UNKNOWN
             return
         (features,) = scope.arrivals(last, last.sources[:1] if last.sources else None, "")
-        named = last if last.name is not None else replace(last, name=LOGITS)
+        named = last if last.name is not None else last._replace(name=LOGITS)
         self._layer_or_block(scope, named, "", True, None, written=last)
         logits = scope.last
         if features.type is None or logits is None or logits.type is None:

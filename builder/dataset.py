@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Self, final
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, Self, final
 
 from pydantic import model_validator
 
@@ -24,8 +24,7 @@ PARTS: Final = ("train", "validation", "test")
 _TRAIN: Final = 0.7  # the training part's share, where no split is written
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """What a network is to say of one example: one of ``classes``, or reals of ``shape``.
 
     ``names`` are the classes' names in the order of their numbers. With ``steps`` it is to say that at every
@@ -123,7 +122,7 @@ class Split(Component):
     Where a source brings its own test part, ``test`` is left out and that part is the test.
     """
 
-    section_key: ClassVar[str | None] = "split"
+    section_key = "split"
     accepts = (
         Accepted("{train: 0.7, validation: 0.15, test: 0.15}"),
         Accepted("{train: 0.8, test: 0.2}"),
@@ -208,8 +207,8 @@ class Data(Component):
     test part. A series or a text is parted in its order, what is trained on first.
     """
 
-    section_key: ClassVar[str | None] = "data"
-    later: ClassVar[frozenset[str]] = frozenset({"clean"})
+    section_key = "data"
+    later = frozenset({"clean"})
     accepts = (
         Accepted("{source: Digits}"),
         Accepted("{source: Digits, preprocess: [{Resize: [28, 28]}, {Rescale: [-1, 1]}], batch_size: 32}"),

@@ -45,10 +45,21 @@ class Disturbance(Component):
         given = getattr(self, self.main or "")
         return float(self.severities[(self.severity or 1) - 1] if given is None else given)
 
+    @property
+    def moves(self) -> int:
+        """By how many pixels what an image shows is moved, as a whole."""
+        return 0
+
     @final
     def check(self, arrives: TensorType) -> None:
-        """Raises ``Cause`` unless images arrive."""
-        expect_image(arrives, type(self).__name__)
+        """Raises ``Cause`` unless images arrive, of which something is left."""
+        _, height, width = expect_image(arrives, type(self).__name__)
+        if self.moves >= min(height, width):
+            raise Cause(
+                f"`{type(self).__name__}` moves an image by {self.moves} pixels, and of one of {height}×{width} "
+                "nothing is left",
+                f"Move it by less than {min(height, width)}.",
+            )
 
     @abstractmethod
     def apply(self, x: Tensor, generator: Generator) -> Tensor:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 
 from builder.blocks import Watching, block_names
 from builder.budget import Budget
@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 MAX_ITEMS: Final = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(NamedTuple):
     """One copy of an item in the graph, for the resolved spec."""
 
     name: str
@@ -44,8 +43,7 @@ class _TooMany(Exception):
     """The spec expands to more items than are allowed; reported already."""
 
 
-@dataclass(frozen=True)
-class Elaborated:
+class Elaborated(NamedTuple):
     """A graph, the copies that each item became (keyed by the item's identity), and the blocks and cells used."""
 
     graph: Graph
@@ -54,7 +52,7 @@ class Elaborated:
     cells: dict[str, Cell]
 
 
-@dataclass
+@dataclass(eq=False)
 class Common:
     """What the networks of one spec have in common: a bound on memory and on items, and what they used.
 

@@ -71,7 +71,8 @@ class SpecError:
 
 
 def _printable(text: str) -> str:
-    clipped = re.sub(rf"`([^`]{{{LONGEST_NAME}}})[^`]+`", r"`\1…`", text)  # first: what is escaped may be half a megabyte
+    # Clipped first: what is escaped may be half a megabyte.
+    clipped = re.sub(rf"`([^`]{{{LONGEST_NAME}}})[^`]+`", r"`\1…`", text)
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in clipped)
 
 

@@ -10,7 +10,6 @@ from builder.dataset import Data, DataInfo
 from builder.errors import Cause, Place, Report, did_you_mean
 from builder.graph import Graph
 from builder.reader import Reader, Unknown, place_within
-from builder.recurrent import RecurrentLayer
 from builder.shapes import SYMBOL, TensorType
 from builder.source import Mapping, Node, describe
 from builder.spec import ModelSpec
@@ -128,6 +127,8 @@ def _truncation(
     """
     if truncate is None:
         return
+    from builder.recurrent import RecurrentLayer
+
     if arrives.free and isinstance(steps := given.shape[0], int) and truncate >= steps:
         problem = f"`truncate` cuts every {truncate} steps, and every sequence has {steps}: nothing is cut"
         yield Cause(problem, "Write fewer steps, or leave `truncate` out.", field="truncate")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
 from builder.data_files import find_file
 from builder.dataset import Data, DataInfo
@@ -26,7 +26,7 @@ class InFeatures(Measure):
     images: one shifted by a pixel is far away.
     """
 
-    main: ClassVar[str | None] = "classifier"
+    main = "classifier"
 
     classifier: Text | None = None
 

@@ -17,7 +17,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from builder.source import describe
 
 LARGEST: Final = 1 << 62
-_FRACTION = re.compile(r"\s*([-+]?[0-9]+(?:\.[0-9]+)?)\s*/\s*([0-9]+(?:\.[0-9]+)?)\s*\Z")
+_FRACTION: Final = r"\s*([-+]?[0-9]+(?:\.[0-9]+)?)\s*/\s*([0-9]+(?:\.[0-9]+)?)\s*\Z"
 # The same as JSON Schema writes it: ECMAScript has no \Z.
 _FRACTION_SCHEMA: Final = r"^\s*[-+]?[0-9]+(\.[0-9]+)?\s*/\s*[0-9]+(\.[0-9]+)?\s*$"
 
@@ -78,7 +78,7 @@ def _real(
 ) -> Callable[[Any], float]:
     def check(value: Any) -> float:
         number = value
-        if isinstance(value, str) and (parts := _FRACTION.match(value)):
+        if isinstance(value, str) and (parts := re.match(_FRACTION, value)):
             if float(parts[2]) == 0:
                 raise wrong(expected, value, "A fraction's lower number is not zero.")
             number = float(parts[1]) / float(parts[2])

@@ -11,7 +11,7 @@ from builder.shapes import BYTES_PER_VALUE, Shape, Size, TensorType, count, meas
 from builder.training.initializer import Initializer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GraphLayer:
     """One use of a layer.
 
@@ -54,7 +54,7 @@ class GraphLayer:
         return sum(count(shape) for shape in self.parameter_shapes.values())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Graph:
     """A network, worked out: ``layers`` in the order of their running.
 

@@ -25,7 +25,7 @@ class Layer(Component):
     may be free, and that its module is then called with the examples' lengths too (int64, N; or none).
     """
 
-    refused: ClassVar[dict[str, str]] = REFUSED
+    refused = REFUSED
     snake: ClassVar[str]
     merges: ClassVar[bool] = False
     masks: ClassVar[bool] = False

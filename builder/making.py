@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from builder.budget import Budget
 from builder.errors import Cause, Place, Report
@@ -10,7 +10,6 @@ from builder.graph import GraphLayer
 from builder.layer import Layer
 from builder.parametrisation import normed, read_norm
 from builder.reader import Reader, Unknown
-from builder.recurrent import check_states
 from builder.scope import UNKNOWN, Scope, Value
 from builder.shapes import Inferred
 from builder.source import Mapping
@@ -19,8 +18,7 @@ from builder.spec import Item
 Sources = tuple[tuple[str, Place], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(NamedTuple):
     """One copy of an item: what it is called, what it reads by name, and whose weights it uses.
 
     ``written`` is the item as the author wrote it (for a `share`, the sharing one), ``suffix`` numbers the
@@ -131,6 +129,8 @@ class LayerMaker:
         """The layer that `state_from` names; an error unless its final states fit this one's."""
         if copy.item.state_from is None:
             return None
+        from builder.recurrent import check_states
+
         name, place = copy.item.state_from
         value = copy.scope.lookup(name, place, copy.suffix)
         if value.source is None:

@@ -12,7 +12,7 @@ from builder.errors import Place
 HOLE: Final = "???"
 LONGEST_KEY: Final = 80
 LONGEST_PATH: Final = 240
-_EXPRESSION = re.compile(r"\$(?:[A-Za-z_]\w*|\(.*\))\Z", re.DOTALL)
+_EXPRESSION: Final = r"\$(?:[A-Za-z_]\w*|\(.*\))\Z"
 
 Plain = None | bool | int | float | str
 
@@ -37,9 +37,9 @@ class Scalar:
 
         Flow style needs the quotes around a comma: ``{stride: "$(minimum(a, b))"}``.
         """
-        if not isinstance(self.value, str):
+        if not isinstance(self.value, str) or not self.value.startswith("$"):
             return False
-        return bool(_EXPRESSION.match(self.value)) if self.quoted else self.value.startswith("$")
+        return not self.quoted or re.match(_EXPRESSION, self.value, re.DOTALL) is not None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

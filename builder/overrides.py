@@ -10,7 +10,7 @@ from typing import Final
 from builder.errors import Cause, Place, Report, SpecErrors
 from builder.source import Document, Mapping, Node, Scalar, Sequence, read_text
 
-_STEP: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)|\[(\d+)\]")
+_STEP: Final = r"([A-Za-z_][A-Za-z0-9_]*)|\[(\d+)\]"
 
 
 def override(document: Document, sets: SequenceABC[str], report: Report) -> Document:
@@ -42,11 +42,11 @@ def _steps(text: str) -> list[str | int]:
     steps: list[str | int] = []
     position = 0
     while position < len(path):
-        found = _STEP.match(path, position)
+        found = re.match(_STEP, path[position:])
         if not found:
             break
         steps.append(found[1] if found[1] else int(found[2]))
-        position = found.end()
+        position += found.end()
         if position < len(path) and path[position] == ".":
             position += 1
     if not equals or not steps or position < len(path):

@@ -15,7 +15,6 @@ from builder.errors import Cause, nearest
 from builder.layer import Layer
 from builder.nodes import Node, describe
 from builder.reader import Reader
-from builder.recurrent import RecurrentLayer
 from builder.shapes import Inferred, Shape, count
 
 NORMS: Final = ("spectral", "weight")
@@ -41,6 +40,8 @@ def normed(layer: Layer, inferred: Inferred, norm: str) -> Inferred:
     one parameter more, ``weight_g``, the lengths. Neither counts as multiply-adds: what a layer
     computes with is worked out once a batch. Raises ``Cause`` for a layer that has no such weight.
     """
+    from builder.recurrent import RecurrentLayer
+
     kind = type(layer).__name__
     if isinstance(layer, RecurrentLayer):
         raise Cause(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from collections.abc import Mapping as MappingABC
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -22,8 +22,10 @@ from builder.component import (
     section_of,
 )
 from builder.errors import Cause, Place, Report, did_you_mean, nearest
-from builder.expression import Names, evaluate
 from builder.nodes import HOLE, Mapping, Node, Scalar, Sequence, describe
+
+if TYPE_CHECKING:  # a spec without arithmetic does not pay for it
+    from builder.expression import Names
 
 
 class Unknown(Exception):
@@ -51,6 +53,8 @@ class Reader:
         if node.is_hole:
             raise Unknown
         if node.is_expression:
+            from builder.expression import evaluate
+
             try:
                 found = evaluate(str(node.value), _Watched(self.names, self.used))
             except Cause as cause:

@@ -27,9 +27,9 @@ class RecurrentLayer(Layer):
     `state_from` begins with another layer's.
     """
 
-    main: ClassVar[str | None] = "hidden_size"
-    masks: ClassVar[bool] = True
-    refused: ClassVar[dict[str, str]] = REFUSED | BATCH_FIRST
+    main = "hidden_size"
+    masks = True
+    refused = REFUSED | BATCH_FIRST
 
     hidden_size: Count
     num_layers: Count = 1

@@ -6,6 +6,7 @@ Source: YAML 1.2.2, chapter 10.3.2.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Final
 
@@ -13,14 +14,18 @@ from builder.nodes import Plain
 
 MAX_DIGITS: Final = 300  # a longer number is a text: no field takes it, and working it out takes long
 
-_NULL = re.compile(r"(?:null|Null|NULL|~|)\Z")
-_BOOL = re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z")
+_WORDS: Final[dict[str, Plain]] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), math.inf),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), -math.inf),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), math.nan),
+}
 _INT = re.compile(r"[-+]?[0-9]+\Z")
 _OCTAL = re.compile(r"0o[0-7]+\Z")
 _HEX = re.compile(r"0x[0-9a-fA-F]+\Z")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
-_INF = re.compile(r"[-+]?\.(?:inf|Inf|INF)\Z")
-_NAN = re.compile(r"\.(?:nan|NaN|NAN)\Z")
 
 
 def resolve(text: str) -> Plain:
@@ -29,26 +34,17 @@ def resolve(text: str) -> Plain:
     >>> [resolve(t) for t in ("on", "true", "1e-3", "010", "0x1F", "~")]
     ['on', True, 0.001, 10, 31, None]
     """
-    if text[:1] not in "+-.0123456789nNtTfF~":  # the empty text passes too
+    if text in _WORDS:
+        return _WORDS[text]
+    if text[0] not in "+-.0123456789" or len(text) > MAX_DIGITS:
         return text
-    if _NULL.match(text):
-        return None
-    if _BOOL.match(text):
-        return text[0] in "tT"
-    if len(text) <= MAX_DIGITS:
-        if _INT.match(text):
-            return int(text)
-        if _OCTAL.match(text):
-            return int(text[2:], 8)
-        if _HEX.match(text):
-            return int(text[2:], 16)
-        if _FLOAT.match(text):
-            return float(text)
-    if _INF.match(text):
-        return float("-inf") if text[0] == "-" else float("inf")
-    if _NAN.match(text):
-        return float("nan")
-    return text
+    if _INT.match(text):
+        return int(text)
+    if _OCTAL.match(text):
+        return int(text[2:], 8)
+    if _HEX.match(text):
+        return int(text[2:], 16)
+    return float(text) if _FLOAT.match(text) else text
 
 
 def is_decimal(text: str) -> bool:

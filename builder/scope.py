@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from builder.errors import Place, Report, did_you_mean
 from builder.shapes import TensorType
 from builder.spec import Item
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """What a name stands for: the input or layer it comes from, and its type; both none if not known.
 
     ``ports`` are the types of what the layer gives beside its output, by their own names (``h``).
@@ -20,13 +21,13 @@ class Value:
 
     source: str | None = None
     type: TensorType | None = None
-    ports: dict[str, TensorType] = field(default_factory=dict)
+    ports: Mapping[str, TensorType] = MappingProxyType({})
 
 
 UNKNOWN: Final = Value()
 
 
-@dataclass
+@dataclass(eq=False)
 class Scope:
     """``prefix`` stands before every name in the graph; ``names`` are what expressions may read.
 

@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from builder.errors import Cause
 
@@ -120,8 +120,7 @@ class Inferred:
     over: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Sum:
+class Sum(NamedTuple):
     """A size and the arithmetic that gave it."""
 
     value: int

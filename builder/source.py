@@ -98,7 +98,7 @@ def read_text(text: str, file: str = "<text>") -> Document:
     text = text.removeprefix("\ufeff")
     if len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise _too_large(file)
-    if found := _UNPRINTABLE.search(text):
+    if found := re.search(_UNPRINTABLE_ASCII if text.isascii() else _UNPRINTABLE, text):
         problem, hint = invisible(found.group())
         raise _refusal(file, problem, hint, after=text[: found.start()])
     readable = _HOLE.sub(_STAND_IN, text)
@@ -108,9 +108,10 @@ def read_text(text: str, file: str = "<text>") -> Document:
 
 # Not YAML 1.2's c-printable, or what libyaml or an editor counts as the end of a line and others do not
 # (U+0085, U+2028, U+2029), or a byte order mark inside, or U+10FFFF, which stands in below.
-_UNPRINTABLE = re.compile(
+_UNPRINTABLE: Final = (
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff\U0010ffff]"
 )
+_UNPRINTABLE_ASCII: Final = "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"  # its compiling takes a tenth of that
 # libyaml takes each `?` in flow style for the sign of a key, so that `{kernel_size: ???}` would be no YAML:
 # it gets another text of the same width, and the values get their question marks back.
 _STAND_IN: Final = "\U0010ffff" * len(HOLE)

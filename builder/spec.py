@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from builder.dataset import Data
 from builder.errors import Place, SpecError
@@ -24,8 +24,7 @@ LANGUAGE_VERSION: Final = 1
 SAID_BY_DATA: Final = ("vocabulary", "classes")  # what `$name` means where the data says it
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Item:
+class Item(NamedTuple):
     """One item of ``layers`` as written. ``kind`` is its type's name, or none for ``share`` and groups.
 
     An ``unknown`` item is a hole, or wrong and reported; ``open_name`` says that its name alone is a hole.
@@ -57,8 +56,7 @@ class Item:
         return self.kind_place or self.place
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Block:
+class Block(NamedTuple):
     """A layer type of the user's own: parameters with their defaults, inputs and items."""
 
     name: str

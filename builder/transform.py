@@ -36,7 +36,7 @@ class Transform(Component):
 class Geometry(Transform):
     """Geometry or colour: runs once, when the data is loaded."""
 
-    stage: ClassVar[Literal["geometry", "augment", "affine"]] = "geometry"
+    stage = "geometry"
 
     @abstractmethod
     def apply(self, x: Tensor) -> Tensor:
@@ -46,7 +46,7 @@ class Geometry(Transform):
 class Augmentation(Transform):
     """A random change of each example of a training batch; its shape stays."""
 
-    stage: ClassVar[Literal["geometry", "augment", "affine"]] = "augment"
+    stage = "augment"
 
     @abstractmethod
     def apply(self, x: Tensor, generator: Generator) -> Tensor:
@@ -59,7 +59,7 @@ Adding = Callable[["Tensor", "Tensor", "Generator"], tuple["Tensor", "Tensor"]]
 class Addition(Transform):
     """Further examples for each training batch, with their classes; those that are there stay as they are."""
 
-    stage: ClassVar[Literal["geometry", "augment", "affine"]] = "augment"
+    stage = "augment"
 
     def rule(self, arrives: TensorType) -> TensorType:
         return arrives
@@ -82,7 +82,7 @@ class Addition(Transform):
 class Affine(Transform):
     """A scale and a shift, fitted on the training part; the last step, and part of the network's input."""
 
-    stage: ClassVar[Literal["geometry", "augment", "affine"]] = "affine"
+    stage = "affine"
     fits: ClassVar[bool]
 
     @abstractmethod

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from builder.spec import ModelSpec
 
 
-@dataclass
+@dataclass(eq=False)
 class Used:
     """What the networks of a spec used of it: blocks, cells, and the parameters read within each block.
 

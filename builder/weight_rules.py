@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from builder.spec import Item
 
 
-@dataclass
+@dataclass(eq=False)
 class _Rule:
     """One line of ``init``, or one ``freeze: true`` (``initializer`` none)."""
 

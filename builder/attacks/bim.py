@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, final
 
 from builder.attack import Aim, Logits, Stepping
 from builder.component import Accepted, Rejected
@@ -24,7 +24,7 @@ class BIM(Stepping):
     Kurakin, Goodfellow & Bengio, "Adversarial Examples in the Physical World" (2017).
     """
 
-    reach: ClassVar[float] = 1.25
+    reach = 1.25
     accepts = (
         Accepted("{eps: 8/255}"),
         Accepted("{eps: 0.3, alpha: 0.01, steps: 40}"),

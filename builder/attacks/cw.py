@@ -47,7 +47,7 @@ class CW(Attack):
     """
 
     main: ClassVar[str | None] = None
-    minimal: ClassVar[bool] = True
+    minimal = True
     accepts = (
         Accepted("{}"),
         Accepted("{c: 1, kappa: 0.5, lr: 0.05, steps: 100, binary_search_steps: 3, targeted: true}"),

@@ -32,7 +32,7 @@ class DeepFool(Attack):
     """
 
     main: ClassVar[str | None] = None
-    minimal: ClassVar[bool] = True
+    minimal = True
     accepts = (
         Accepted("{}"),
         Accepted("{steps: 100, overshoot: 0.05, candidates: 3}"),

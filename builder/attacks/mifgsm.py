@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, final
 
 from builder.attack import Aim, Logits, Stepping
 from builder.component import Accepted, Rejected
@@ -24,7 +24,7 @@ class MIFGSM(Stepping):
     Dong et al., "Boosting Adversarial Attacks with Momentum" (2018).
     """
 
-    reach: ClassVar[float] = 1.0
+    reach = 1.0
     accepts = (
         Accepted("8/255"),
         Accepted("{eps: 0.3, alpha: 0.02, steps: 20, decay: 0.9}"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Self, final
+from typing import TYPE_CHECKING, Self, final
 
 from pydantic import model_validator
 
@@ -29,7 +29,7 @@ class PGD(Stepping):
     Madry et al., "Towards Deep Learning Models Resistant to Adversarial Attacks" (2018).
     """
 
-    reach: ClassVar[float] = 2.5
+    reach = 2.5
     accepts = (
         Accepted("0.3"),
         Accepted("{eps: 0.3, alpha: 0.01, steps: 40, random_start: false}"),

@@ -5,7 +5,7 @@ Selvaraju et al., "Grad-CAM: visual explanations from deep networks via gradient
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, final
+from typing import final
 
 from builder.attribution import Asked, Attribution, Found
 from builder.component import Accepted, Rejected
@@ -21,10 +21,10 @@ class GradCAM(Attribution):
     only what speaks for, and needs a layer whose output is C×H×W. Source: captum.attr.LayerGradCam.
     """
 
-    main: ClassVar[str | None] = "layer"
-    signed: ClassVar[bool] = False
-    shows: ClassVar[str] = "where a layer speaks for it"
-    over: ClassVar[Literal["sum", "mean", "max"]] = "sum"
+    main = "layer"
+    signed = False
+    shows = "where a layer speaks for it"
+    over = "sum"
     accepts = (Accepted(""), Accepted("conv2d_2"))
     rejects = (Rejected("2", "expected a text, found 2"),)
 

@@ -5,7 +5,7 @@ Sundararajan, Taly & Yan, "Axiomatic attribution for deep networks" (2017).
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, final
+from typing import final
 
 from builder.attribution import Asked, Attribution, Found
 from builder.component import Accepted, Rejected
@@ -22,10 +22,10 @@ class IntegratedGradients(Attribution):
     number, in the source's units, in its place. Source: captum.attr.IntegratedGradients.
     """
 
-    main: ClassVar[str | None] = "steps"
-    signed: ClassVar[bool] = True
-    shows: ClassVar[str] = "share of f(x) − f(baseline)"
-    over: ClassVar[Literal["sum", "mean", "max"]] = "sum"
+    main = "steps"
+    signed = True
+    shows = "share of f(x) − f(baseline)"
+    over = "sum"
     accepts = (Accepted(""), Accepted("200"), Accepted("{steps: 20, baseline: 0.5}"))
     rejects = (
         Rejected("0", "expected a whole number of at least 1, found 0"),

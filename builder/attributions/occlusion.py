@@ -5,7 +5,7 @@ Zeiler & Fergus, "Visualizing and understanding convolutional networks" (2014).
 
 from __future__ import annotations
 
-from typing import ClassVar, Final, Literal, Self, final
+from typing import Final, Self, final
 
 from pydantic import model_validator
 
@@ -28,10 +28,10 @@ class Occlusion(Attribution):
     ``baseline``: as in ``IntegratedGradients``. Source: captum.attr.Occlusion.
     """
 
-    main: ClassVar[str | None] = "window"
-    signed: ClassVar[bool] = True
-    shows: ClassVar[str] = "f(x) − f(x without it)"
-    over: ClassVar[Literal["sum", "mean", "max"]] = "mean"
+    main = "window"
+    signed = True
+    shows = "f(x) − f(x without it)"
+    over = "mean"
     accepts = (Accepted(""), Accepted("4"), Accepted("{window: 4, stride: 2, baseline: 0.5}"))
     rejects = (
         Rejected("0", "expected a whole number of at least 1, found 0"),

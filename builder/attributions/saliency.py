@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, final
+from typing import final
 
 from builder.attribution import Asked, Attribution, Found
 from builder.component import Accepted
@@ -15,9 +15,9 @@ class Saliency(Attribution):
     It knows no sign, and only the nearest surroundings of the example. Source: captum.attr.Saliency.
     """
 
-    signed: ClassVar[bool] = False
-    shows: ClassVar[str] = "|∂f/∂x|"
-    over: ClassVar[Literal["sum", "mean", "max"]] = "max"
+    signed = False
+    shows = "|∂f/∂x|"
+    over = "max"
     accepts = (Accepted(""),)
 
     def attribute(self, asked: Asked) -> Found:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Self, final
+from typing import Self, final
 
 from pydantic import model_validator
 
@@ -24,7 +24,7 @@ class AddingProblem(Dataset):
     of Arjovsky, Shah & Bengio, "Unitary Evolution Recurrent Neural Networks" (2016), section 5.2.
     """
 
-    main: ClassVar[str | None] = "length"
+    main = "length"
     accepts = (Accepted("100"), Accepted("{length: 400, examples: 20000, seed: 1}"))
     rejects = (
         Rejected("", "`AddingProblem` needs `length`"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Final, final
+from typing import Final, final
 
 from builder.component import Accepted, Rejected
 from builder.dataset import DataInfo, Dataset, Examples, Target
@@ -28,7 +28,7 @@ class CopyMemory(Dataset):
     Schmidhuber (1997).
     """
 
-    main: ClassVar[str | None] = "length"
+    main = "length"
     accepts = (Accepted("100"), Accepted("{length: 400, examples: 20000, seed: 1}"))
     rejects = (
         Rejected("", "`CopyMemory` needs `length`"),

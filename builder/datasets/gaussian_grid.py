@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, final
 
 from builder.component import Accepted, Rejected
 from builder.datasets.gaussian_mixture import GaussianMixture
@@ -22,7 +22,7 @@ class GaussianGrid(GaussianMixture):
     Source: Srivastava et al., "VEEGAN" (2017), section 4.1: 25 modes at -4, -2, 0, 2 and 4, std 0.05.
     """
 
-    main: ClassVar[str | None] = "side"
+    main = "side"
     accepts = (
         Accepted(""),
         Accepted("3"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, final
 
 from builder.component import Accepted, Rejected
 from builder.datasets.gaussian_mixture import GaussianMixture
@@ -22,7 +22,7 @@ class GaussianRing(GaussianMixture):
     Source: Metz et al., "Unrolled generative adversarial networks" (2017), section 3.1.
     """
 
-    main: ClassVar[str | None] = "modes"
+    main = "modes"
     accepts = (
         Accepted(""),
         Accepted("12"),

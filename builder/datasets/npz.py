@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
-from typing import IO, TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, final
+from typing import IO, TYPE_CHECKING, Any, Final, Literal, Self, final
 
 from pydantic import model_validator
 
@@ -51,7 +51,7 @@ class NPZ(Dataset):
     targets. Source: numpy.savez.
     """
 
-    main: ClassVar[str | None] = "path"
+    main = "path"
     accepts = (
         Accepted("digits.npz"),
         Accepted("{path: photos.npz, layout: NHWC, classes: 4}"),

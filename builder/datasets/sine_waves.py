@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, final
+from typing import final
 
 from builder.component import Accepted, Rejected
 from builder.dataset import DataInfo, Dataset, Examples, Target
@@ -20,7 +20,7 @@ class SineWaves(Dataset):
     squared error below noise².
     """
 
-    main: ClassVar[str | None] = "length"
+    main = "length"
     accepts = (Accepted("50"), Accepted("{length: 100, waves: 3, noise: 0.1, examples: 500, seed: 1}"))
     rejects = (
         Rejected("", "`SineWaves` needs `length`"),

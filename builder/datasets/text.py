@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Final, Literal, Self, final
+from typing import Final, Literal, Self, final
 
 from pydantic import PrivateAttr, model_validator
 
@@ -28,7 +28,7 @@ class Text(Dataset):
     left out. ``gradspec sample`` writes on.
     """
 
-    main: ClassVar[str | None] = "path"
+    main = "path"
     accepts = (
         Accepted("{shipped: tom_sawyer}"),
         Accepted("{path: novel.txt, length: 64}"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from itertools import chain
 from pathlib import Path
-from typing import ClassVar, Final, Literal, NamedTuple, Self, final
+from typing import Final, Literal, NamedTuple, Self, final
 
 from pydantic import PrivateAttr, model_validator
 
@@ -42,7 +42,7 @@ class Tokens(Dataset):
     padding count nowhere.
     """
 
-    main: ClassVar[str | None] = "path"
+    main = "path"
     accepts = (Accepted("{shipped: oanc}"), Accepted("{path: tagged.tsv, minimum: 1}"))
     rejects = (
         Rejected("", "expected `path` or `shipped`, found neither"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final, Self, final
+from typing import TYPE_CHECKING, Final, Self, final
 
 from pydantic import model_validator
 
@@ -25,8 +25,8 @@ class Rotation(Disturbance):
     Robustness" (2019), whose largest angle is 30 degrees.
     """
 
-    main: ClassVar[str | None] = "degrees"
-    severities: ClassVar[tuple[float, float, float, float, float]] = (5, 10, 15, 20, 30)
+    main = "degrees"
+    severities = (5, 10, 15, 20, 30)
     accepts = (Accepted("15"), Accepted("{severity: 3, fill: 1}"))
     rejects = (
         Rejected("", "`Rotation` takes `degrees` or `severity`, found neither"),
@@ -56,8 +56,8 @@ class Scale(Disturbance):
     Severities are 1.1, 1.2, 1.3, 1.4 and 1.5.
     """
 
-    main: ClassVar[str | None] = "factor"
-    severities: ClassVar[tuple[float, float, float, float, float]] = (1.1, 1.2, 1.3, 1.4, 1.5)
+    main = "factor"
+    severities = (1.1, 1.2, 1.3, 1.4, 1.5)
     accepts = (Accepted("1.25"), Accepted("{severity: 5}"))
     rejects = (
         Rejected("0", "expected a real number above 0, found 0"),
@@ -90,19 +90,23 @@ class Shift(Disturbance):
     Severities are 1 to 5 pixels.
     """
 
-    main: ClassVar[str | None] = "pixels"
-    severities: ClassVar[tuple[float, float, float, float, float]] = (1, 2, 3, 4, 5)
+    main = "pixels"
+    severities = (1, 2, 3, 4, 5)
     accepts = (Accepted("2"), Accepted("{severity: 2}"))
     rejects = (Rejected("0.5", "expected a whole number of at least 1, found the real number 0.5"),)
 
     pixels: Count | None = None
     fill: Probability = 0.0
 
+    @property
+    def moves(self) -> int:
+        return int(self.amount)
+
     def apply(self, x: Tensor, generator: Generator) -> Tensor:
         import torch
         from torch.nn.functional import pad
 
-        far = int(self.amount)
+        far = self.moves
         directions = torch.randint(0, len(_DIRECTIONS), (len(x),), generator=generator).tolist()
         height, width = x.shape[-2:]
         wide = pad(x, (far, far, far, far), value=self.fill)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final, Self, final
+from typing import TYPE_CHECKING, Final, Self, final
 
 from pydantic import model_validator
 
@@ -24,8 +24,8 @@ class Noise(Disturbance):
     Severities are 0.08, 0.12, 0.18, 0.26 and 0.38, as in ImageNet-C (Hendrycks & Dietterich, 2019).
     """
 
-    main: ClassVar[str | None] = "std"
-    severities: ClassVar[tuple[float, float, float, float, float]] = (0.08, 0.12, 0.18, 0.26, 0.38)
+    main = "std"
+    severities = (0.08, 0.12, 0.18, 0.26, 0.38)
     accepts = (Accepted("0.1"), Accepted("{severity: 1}"))
     rejects = (Rejected("-0.1", "expected a real number above 0, found the real number -0.1"),)
 
@@ -45,8 +45,8 @@ class Blur(Disturbance):
     Severities are 0.4, 0.6, 0.7, 0.8 and 1, as in CIFAR-10-C (Hendrycks & Dietterich, 2019).
     """
 
-    main: ClassVar[str | None] = "sigma"
-    severities: ClassVar[tuple[float, float, float, float, float]] = (0.4, 0.6, 0.7, 0.8, 1.0)
+    main = "sigma"
+    severities = (0.4, 0.6, 0.7, 0.8, 1.0)
     accepts = (Accepted("1.5"), Accepted("{severity: 4}"))
     rejects = (
         Rejected("0", "expected a real number above 0, found 0"),
@@ -83,8 +83,8 @@ class JPEG(Disturbance):
     ``Image.save``.
     """
 
-    main: ClassVar[str | None] = "quality"
-    severities: ClassVar[tuple[float, float, float, float, float]] = (80, 65, 58, 50, 40)
+    main = "quality"
+    severities = (80, 65, 58, 50, 40)
     accepts = (Accepted("50"), Accepted("{severity: 5}"))
     rejects = (
         Rejected("0", "expected a whole number of at least 1, found 0"),
@@ -129,8 +129,8 @@ class Occlusion(Disturbance):
     Convolutional Neural Networks with Cutout" (2017).
     """
 
-    main: ClassVar[str | None] = "share"
-    severities: ClassVar[tuple[float, float, float, float, float]] = (0.1, 0.2, 0.3, 0.4, 0.5)
+    main = "share"
+    severities = (0.1, 0.2, 0.3, 0.4, 0.5)
     accepts = (Accepted("0.25"), Accepted("{severity: 2, fill: 0.5}"))
     rejects = (
         Rejected("1.5", "expected a real number from 0 to 1, found the real number 1.5"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, final
+from typing import TYPE_CHECKING, Annotated, Any, final
 
 from builder.component import Accepted, Rejected
 from builder.fields import LARGEST, Checked, wrong
@@ -44,8 +44,8 @@ class AdaptiveAvgPool2d(Layer):
     Source: torch.nn.AdaptiveAvgPool2d; Lin et al., "Network in network" (2014).
     """
 
-    main: ClassVar[str | None] = "output_size"
-    snake: ClassVar[str] = "adaptive_avg_pool2d"
+    main = "output_size"
+    snake = "adaptive_avg_pool2d"
     accepts = (
         Accepted("1", on=((4, 7, 9),)),
         Accepted("[2, 3]", on=((2, 6, 9),)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, final
 
 from builder.channel_norm import ChannelNorm
 from builder.component import Accepted, Rejected
@@ -24,7 +24,7 @@ class BatchNorm1d(ChannelNorm):
     Source: torch.nn.BatchNorm1d; Ioffe & Szegedy, "Batch normalization" (2015).
     """
 
-    snake: ClassVar[str] = "batch_norm1d"
+    snake = "batch_norm1d"
     accepts = (
         Accepted("", on=((6,),)),
         Accepted("{eps: 1e-3, momentum: 0.01, num_features: 3}", on=((3, 4),)),

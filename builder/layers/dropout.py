@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, final
 
 from builder.component import Accepted, Rejected
 from builder.fields import Probability
@@ -21,8 +21,8 @@ class Dropout(Layer):
     Source: torch.nn.Dropout; Srivastava et al., "Dropout" (2014).
     """
 
-    main: ClassVar[str | None] = "p"
-    snake: ClassVar[str] = "dropout"
+    main = "p"
+    snake = "dropout"
     accepts = (
         Accepted("", on=((120,),)),
         Accepted("0.2", on=((3, 4, 4),)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, final
 
 from builder.component import Accepted, Rejected
 from builder.fields import Probability
@@ -23,8 +23,8 @@ class Dropout2d(Layer):
     (2015).
     """
 
-    main: ClassVar[str | None] = "p"
-    snake: ClassVar[str] = "dropout2d"
+    main = "p"
+    snake = "dropout2d"
     accepts = (Accepted("", on=((3, 4, 4),)), Accepted("0.2", on=((1, 2, 3),)))
     rejects = (
         Rejected("1.5", "expected a real number from 0 to 1, found the real number 1.5"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, final
 
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
@@ -27,9 +27,9 @@ class Embedding(Layer):
     Source: torch.nn.Embedding; Bengio et al., "A neural probabilistic language model" (2003).
     """
 
-    main: ClassVar[str | None] = "embedding_dim"
-    snake: ClassVar[str] = "embedding"
-    refused: ClassVar[dict[str, str]] = REFUSED | {
+    main = "embedding_dim"
+    snake = "embedding"
+    refused = REFUSED | {
         "sparse": "Few optimizers take sparse gradients; the dense ones train the same weights.",
         "_weight": "Weights come from `init`, or from a weights file.",
         "_freeze": "Write `freeze: true` beside the layer.",

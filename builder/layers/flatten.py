@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, final
 
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
@@ -23,8 +23,8 @@ class Flatten(Layer):
     Source: torch.nn.Flatten.
     """
 
-    main: ClassVar[str | None] = "start_dim"
-    snake: ClassVar[str] = "flatten"
+    main = "start_dim"
+    snake = "flatten"
     accepts = (
         Accepted("", on=((16, 5, 5),)),
         Accepted("", on=((7,),)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, final
 
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
@@ -24,8 +24,8 @@ class GroupNorm(Layer):
     Source: torch.nn.GroupNorm; Wu & He, "Group normalization" (2018).
     """
 
-    main: ClassVar[str | None] = "num_groups"
-    snake: ClassVar[str] = "group_norm"
+    main = "num_groups"
+    snake = "group_norm"
     accepts = (
         Accepted("3", on=((6, 4, 5),)),
         Accepted("{num_groups: 1, eps: 1e-3, num_channels: 4}", on=((4,),)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, final
 
 from builder.component import Accepted, Rejected
 from builder.recurrent import TorchRecurrent
@@ -22,8 +22,8 @@ class GRU(TorchRecurrent):
     Source: torch.nn.GRU; Cho et al., "Learning phrase representations" (2014).
     """
 
-    snake: ClassVar[str] = "gru"
-    gates: ClassVar[int] = 3
+    snake = "gru"
+    gates = 3
     accepts = (
         Accepted("4", on=(("T", 3),)),
         Accepted("{hidden_size: 4, output: last, bias: false}", on=(("T", 3),)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, final
 
 from builder.component import Accepted
 from builder.layer import Layer
@@ -20,7 +20,7 @@ class Identity(Layer):
     Source: torch.nn.Identity.
     """
 
-    snake: ClassVar[str] = "identity"
+    snake = "identity"
     accepts = (
         Accepted("", on=((3, 4, 4),)),
         Accepted("", on=(TensorType((7,), 80),)),

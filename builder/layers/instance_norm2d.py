@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, final
 
 from builder.channel_norm import ChannelNorm
 from builder.component import Accepted, Rejected
@@ -24,7 +24,7 @@ class InstanceNorm2d(ChannelNorm):
     Source: torch.nn.InstanceNorm2d; Ulyanov, Vedaldi & Lempitsky, "Instance normalization" (2016).
     """
 
-    snake: ClassVar[str] = "instance_norm2d"
+    snake = "instance_norm2d"
     accepts = (
         Accepted("", on=((6, 4, 5),)),
         Accepted("{affine: true, eps: 1e-3, num_features: 3}", on=((3, 2, 2),)),

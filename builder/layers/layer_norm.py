@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, final
+from typing import TYPE_CHECKING, Annotated, Any, final
 
 from pydantic import PlainValidator, WithJsonSchema
 
@@ -41,8 +41,8 @@ class LayerNorm(Layer):
     Source: torch.nn.LayerNorm; Ba, Kiros & Hinton, "Layer normalization" (2016).
     """
 
-    main: ClassVar[str | None] = "normalized_shape"
-    snake: ClassVar[str] = "layer_norm"
+    main = "normalized_shape"
+    snake = "layer_norm"
     accepts = (
         Accepted("", on=(("T", 6),)),
         Accepted("{eps: 1e-3, normalized_shape: 6}", on=((5, 6),)),

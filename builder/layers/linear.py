@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, final
 
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
@@ -23,8 +23,8 @@ class Linear(Layer):
     Source: torch.nn.Linear.
     """
 
-    main: ClassVar[str | None] = "out_features"
-    snake: ClassVar[str] = "linear"
+    main = "out_features"
+    snake = "linear"
     accepts = (
         Accepted("10", on=((84,),)),
         Accepted("{out_features: 3, bias: false}", on=(("T", 5),)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, final
 
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
@@ -25,8 +25,8 @@ class LSTM(TorchRecurrent):
     al. (2014) for `proj_size`.
     """
 
-    snake: ClassVar[str] = "lstm"
-    gates: ClassVar[int] = 4
+    snake = "lstm"
+    gates = 4
     accepts = (
         Accepted("4", on=(("T", 3),)),
         Accepted("{hidden_size: 4, output: last, bias: false, input_size: 3}", on=(("T", 3),)),

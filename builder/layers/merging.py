@@ -8,7 +8,7 @@ that add.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, final
+from typing import TYPE_CHECKING, Annotated, Any, final
 
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
@@ -38,8 +38,8 @@ Of = Annotated[
 class Merging(Layer):
     """A layer of several inputs: those that ``of`` names, or those of the item's ``from``, in order."""
 
-    merges: ClassVar[bool] = True
-    main: ClassVar[str | None] = "of"
+    merges = True
+    main = "of"
 
     of: Of | None = None
 
@@ -53,7 +53,7 @@ class Add(Merging):
     Source: torch.add; He et al. (2016).
     """
 
-    snake: ClassVar[str] = "add"
+    snake = "add"
     accepts = (
         Accepted("[body, input]", on=((4, 3, 3), (4, 3, 3))),
         Accepted("", on=((5,), (5,), (5,))),
@@ -96,7 +96,7 @@ class Multiply(Merging):
     Source: torch.mul.
     """
 
-    snake: ClassVar[str] = "multiply"
+    snake = "multiply"
     accepts = (
         Accepted("[gate, input]", on=((4, 1, 1), (4, 3, 3))),
         Accepted("", on=((5,), (5,))),
@@ -129,7 +129,7 @@ class Concat(Merging):
     Source: torch.cat; Huang et al., "Densely connected convolutional networks" (2017).
     """
 
-    snake: ClassVar[str] = "concat"
+    snake = "concat"
     accepts = (
         Accepted("[left, right]", on=((4, 3, 3), (2, 3, 3))),
         Accepted("{dim: -1}", on=((4, 3, 1), (4, 3, 2), (4, 3, 3))),
@@ -187,7 +187,7 @@ class Dot(Merging):
     Source: torch.linalg.vecdot; Miyato & Koyama, "cGANs with projection discriminator" (2018).
     """
 
-    snake: ClassVar[str] = "dot"
+    snake = "dot"
     accepts = (
         Accepted("[features, embedded]", on=((5,), (5,))),
         Accepted("", on=((1,), (1,))),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, final
 
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
@@ -27,8 +27,8 @@ class MinibatchStdDev(Layer):
     i mod (N/group_size), ε = 1e-8 under the root.
     """
 
-    main: ClassVar[str | None] = "group_size"
-    snake: ClassVar[str] = "minibatch_std_dev"
+    main = "group_size"
+    snake = "minibatch_std_dev"
     accepts = (
         Accepted("", on=((3, 4, 5),)),
         Accepted("2", on=((5,),)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, final
 
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
@@ -25,10 +25,10 @@ class MultiheadAttention(Layer):
     Source: torch.nn.MultiheadAttention; Vaswani et al., "Attention is all you need" (2017).
     """
 
-    main: ClassVar[str | None] = "num_heads"
-    snake: ClassVar[str] = "multihead_attention"
-    masks: ClassVar[bool] = True
-    refused: ClassVar[dict[str, str]] = (
+    main = "num_heads"
+    snake = "multihead_attention"
+    masks = True
+    refused = (
         REFUSED
         | BATCH_FIRST
         | {

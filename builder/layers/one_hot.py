@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, final
 
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
@@ -25,8 +25,8 @@ class OneHot(Layer):
     Source: torch.nn.functional.one_hot.
     """
 
-    main: ClassVar[str | None] = "num_classes"
-    snake: ClassVar[str] = "one_hot"
+    main = "num_classes"
+    snake = "one_hot"
     accepts = (
         Accepted("", on=(_LABEL,)),
         Accepted("80", on=(TensorType((7,), 80),)),

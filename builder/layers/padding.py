@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, final
+from typing import TYPE_CHECKING, Annotated, Any, final
 
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
@@ -34,7 +34,7 @@ Sides = Annotated[
 class Padding(Layer):
     """``padding`` on all sides, or on the left, the right, above and below, in torch's order."""
 
-    main: ClassVar[str | None] = "padding"
+    main = "padding"
 
     padding: Sides
 
@@ -65,7 +65,7 @@ class ZeroPad2d(Padding):
     Source: torch.nn.ZeroPad2d.
     """
 
-    snake: ClassVar[str] = "zero_pad2d"
+    snake = "zero_pad2d"
     accepts = (Accepted("1", on=((2, 3, 4),)), Accepted("[1, 0, 2, 3]", on=((2, 3, 4),)))
     rejects = (
         Rejected("", "`ZeroPad2d` needs `padding`"),
@@ -83,7 +83,7 @@ class ReflectionPad2d(Padding):
     Source: torch.nn.ReflectionPad2d.
     """
 
-    snake: ClassVar[str] = "reflection_pad2d"
+    snake = "reflection_pad2d"
     accepts = (Accepted("1", on=((2, 3, 4),)), Accepted("[3, 0, 2, 1]", on=((2, 3, 4),)))
     rejects = (
         Rejected("[1, 2]", "expected a whole number of at least 0, or four of them, found the list [1, 2]"),

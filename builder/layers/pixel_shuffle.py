@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, final
 
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
@@ -23,8 +23,8 @@ class PixelShuffle(Layer):
     efficient sub-pixel convolutional neural network" (2016).
     """
 
-    main: ClassVar[str | None] = "upscale_factor"
-    snake: ClassVar[str] = "pixel_shuffle"
+    main = "upscale_factor"
+    snake = "pixel_shuffle"
     accepts = (Accepted("2", on=((8, 3, 4),)), Accepted("3", on=((9, 1, 2),)))
     rejects = (
         Rejected("", "`PixelShuffle` needs `upscale_factor`"),

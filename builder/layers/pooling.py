@@ -5,7 +5,7 @@ Source: torch.nn.MaxPool2d, torch.nn.AvgPool2d.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, final
 
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
@@ -28,9 +28,9 @@ class MaxPool2d(Layer):
     Source: torch.nn.MaxPool2d.
     """
 
-    main: ClassVar[str | None] = "kernel_size"
-    snake: ClassVar[str] = "max_pool2d"
-    refused: ClassVar[dict[str, str]] = REFUSED | {
+    main = "kernel_size"
+    snake = "max_pool2d"
+    refused = REFUSED | {
         "return_indices": "A layer gives one output here: the pooled values.",
     }
     accepts = (
@@ -81,9 +81,9 @@ class AvgPool2d(Layer):
     Source: torch.nn.AvgPool2d; LeCun et al. (1998) for subsampling.
     """
 
-    main: ClassVar[str | None] = "kernel_size"
-    snake: ClassVar[str] = "avg_pool2d"
-    refused: ClassVar[dict[str, str]] = REFUSED | {
+    main = "kernel_size"
+    snake = "avg_pool2d"
+    refused = REFUSED | {
         "divisor_override": "PyTorch's ONNX export drops it in silence, and the values come out wrong.",
     }
     accepts = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, final
 
 from builder.component import Accepted
 from builder.layer import Layer
@@ -21,7 +21,7 @@ class PositionalEncoding(Layer):
     Source: Vaswani et al., "Attention is all you need" (2017), section 3.5.
     """
 
-    snake: ClassVar[str] = "positional_encoding"
+    snake = "positional_encoding"
     accepts = (Accepted("", on=(("T", 6),)), Accepted("", on=((4, 5),)))
 
     def rule(self, *arrives: TensorType) -> Inferred:

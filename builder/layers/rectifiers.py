@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+import math
+from typing import final
 
 from builder.activation import ANY_SHAPE, Activation, Elementwise
 from builder.component import Accepted, Rejected
@@ -15,7 +16,8 @@ from builder.shapes import Inferred, TensorType, expect_reals
 class ReLU(Elementwise):
     """y = max(0, x). Any shape. Source: torch.nn.ReLU; Nair & Hinton (2010)."""
 
-    snake: ClassVar[str] = "relu"
+    snake = "relu"
+    span = (0.0, math.inf)
     accepts = ANY_SHAPE
     rejects = (Rejected("{inplace: true}", "`ReLU` does not take `inplace` here"),)
 
@@ -24,8 +26,8 @@ class ReLU(Elementwise):
 class LeakyReLU(Elementwise):
     """y = x above zero, negative_slope·x below. Any shape. Source: torch.nn.LeakyReLU; Maas et al. (2013)."""
 
-    main: ClassVar[str | None] = "negative_slope"
-    snake: ClassVar[str] = "leaky_relu"
+    main = "negative_slope"
+    snake = "leaky_relu"
     accepts = (*ANY_SHAPE, Accepted("0.2", on=((5,),)))
     rejects = (Rejected("steep", 'expected a real number, found the text "steep"'),)
 
@@ -40,8 +42,8 @@ class PReLU(Activation):
     Source: torch.nn.PReLU; He et al., "Delving deep into rectifiers" (2015).
     """
 
-    main: ClassVar[str | None] = "num_parameters"
-    snake: ClassVar[str] = "prelu"
+    main = "num_parameters"
+    snake = "prelu"
     accepts = (
         *ANY_SHAPE,
         Accepted("{num_parameters: 3, init: 0.1}", on=((3, 4, 4),)),

@@ -6,7 +6,7 @@ torch.select.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, final
 
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Reducing(Layer):
     """What is left when the axis ``dim`` goes; it counts the batch axis as 0, as torch does."""
 
-    masks: ClassVar[bool] = True
+    masks = True
 
     dim: Int = 1
 
@@ -58,8 +58,8 @@ class Mean(Reducing):
     Source: torch.mean.
     """
 
-    main: ClassVar[str | None] = "dim"
-    snake: ClassVar[str] = "mean"
+    main = "dim"
+    snake = "mean"
     accepts = _ALONG
     rejects = (
         Rejected("time", 'expected a whole number, found the text "time"'),
@@ -76,8 +76,8 @@ class Max(Reducing):
     Source: torch.amax; Collobert et al., "Natural language processing (almost) from scratch" (2011).
     """
 
-    main: ClassVar[str | None] = "dim"
-    snake: ClassVar[str] = "max"
+    main = "dim"
+    snake = "max"
     accepts = _ALONG
     rejects = (
         Rejected("1.0", "expected a whole number, found the real number 1.0"),
@@ -94,8 +94,8 @@ class Select(Reducing):
     Source: torch.select.
     """
 
-    main: ClassVar[str | None] = "index"
-    snake: ClassVar[str] = "select"
+    main = "index"
+    snake = "select"
     accepts = (
         Accepted("-1", on=(("T", 4),)),
         Accepted("0", on=(("T", 4),)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal, final
+from typing import TYPE_CHECKING, Literal, final
 
 from builder.component import Accepted, Rejected
 from builder.recurrent import TorchRecurrent
@@ -20,8 +20,8 @@ class RNN(TorchRecurrent):
     Source: torch.nn.RNN; Elman, "Finding structure in time" (1990).
     """
 
-    snake: ClassVar[str] = "rnn"
-    gates: ClassVar[int] = 1
+    snake = "rnn"
+    gates = 1
     accepts = (
         Accepted("4", on=(("T", 3),)),
         Accepted("{hidden_size: 4, nonlinearity: relu, output: last}", on=(("T", 3),)),

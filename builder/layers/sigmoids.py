@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self, final
+from typing import Self, final
 
 from pydantic import model_validator
 
@@ -17,7 +17,8 @@ from builder.layer import REFUSED
 class Sigmoid(Elementwise):
     """y = 1/(1 + e⁻ˣ), between 0 and 1. Any shape. Source: torch.nn.Sigmoid."""
 
-    snake: ClassVar[str] = "sigmoid"
+    snake = "sigmoid"
+    span = (0.0, 1.0)
     accepts = ANY_SHAPE
 
 
@@ -25,7 +26,8 @@ class Sigmoid(Elementwise):
 class Tanh(Elementwise):
     """y = (eˣ − e⁻ˣ)/(eˣ + e⁻ˣ), between −1 and 1. Any shape. Source: torch.nn.Tanh."""
 
-    snake: ClassVar[str] = "tanh"
+    snake = "tanh"
+    span = (-1.0, 1.0)
     accepts = ANY_SHAPE
 
 
@@ -33,7 +35,8 @@ class Tanh(Elementwise):
 class Softsign(Elementwise):
     """y = x/(1 + |x|), between −1 and 1. Any shape. Source: torch.nn.Softsign."""
 
-    snake: ClassVar[str] = "softsign"
+    snake = "softsign"
+    span = (-1.0, 1.0)
     accepts = ANY_SHAPE
 
 
@@ -41,8 +44,8 @@ class Softsign(Elementwise):
 class Hardtanh(Elementwise):
     """y = x, cut off at `min_val` and `max_val`. Any shape. Source: torch.nn.Hardtanh."""
 
-    snake: ClassVar[str] = "hardtanh"
-    refused: ClassVar[dict[str, str]] = REFUSED | {
+    snake = "hardtanh"
+    refused = REFUSED | {
         "min_value": "PyTorch renamed it: write `min_val`.",
         "max_value": "PyTorch renamed it: write `max_val`.",
     }
@@ -64,10 +67,14 @@ class Hardtanh(Elementwise):
             )
         return self
 
+    def between(self) -> tuple[float, float]:
+        return self.min_val, self.max_val
+
 
 @final
 class Hardsigmoid(Elementwise):
     """y = min(max(x + 3, 0), 6)/6. Any shape. Source: torch.nn.Hardsigmoid; Courbariaux et al. (2015)."""
 
-    snake: ClassVar[str] = "hardsigmoid"
+    snake = "hardsigmoid"
+    span = (0.0, 1.0)
     accepts = ANY_SHAPE

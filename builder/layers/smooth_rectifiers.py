@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, final
+import math
+from typing import Literal, final
 
 from builder.activation import ANY_SHAPE, Elementwise
 from builder.component import Accepted, Rejected
@@ -13,8 +14,8 @@ from builder.fields import Positive, Real
 class ELU(Elementwise):
     """y = x above zero, alpha·(eˣ − 1) below. Any shape. Source: torch.nn.ELU; Clevert et al. (2016)."""
 
-    main: ClassVar[str | None] = "alpha"
-    snake: ClassVar[str] = "elu"
+    main = "alpha"
+    snake = "elu"
     accepts = (*ANY_SHAPE, Accepted("0.5", on=((5,),)))
     rejects = (Rejected("[1]", "expected a real number, found the list [1]"),)
 
@@ -28,7 +29,7 @@ class SELU(Elementwise):
     Source: torch.nn.SELU; Klambauer et al., "Self-normalizing neural networks" (2017).
     """
 
-    snake: ClassVar[str] = "selu"
+    snake = "selu"
     accepts = ANY_SHAPE
 
 
@@ -39,8 +40,8 @@ class GELU(Elementwise):
     Source: torch.nn.GELU; Hendrycks & Gimpel (2016).
     """
 
-    main: ClassVar[str | None] = "approximate"
-    snake: ClassVar[str] = "gelu"
+    main = "approximate"
+    snake = "gelu"
     accepts = (*ANY_SHAPE, Accepted("tanh", on=((5,),)))
     rejects = (Rejected("sigmoid", 'expected `none` or `tanh`, found the text "sigmoid"'),)
 
@@ -51,7 +52,7 @@ class GELU(Elementwise):
 class SiLU(Elementwise):
     """y = x·σ(x), also called swish. Any shape. Source: torch.nn.SiLU; Ramachandran et al. (2017)."""
 
-    snake: ClassVar[str] = "silu"
+    snake = "silu"
     accepts = ANY_SHAPE
 
 
@@ -59,7 +60,7 @@ class SiLU(Elementwise):
 class Mish(Elementwise):
     """y = x·tanh(ln(1 + eˣ)). Any shape. Source: torch.nn.Mish; Misra (2020)."""
 
-    snake: ClassVar[str] = "mish"
+    snake = "mish"
     accepts = ANY_SHAPE
 
 
@@ -70,7 +71,8 @@ class Softplus(Elementwise):
     Source: torch.nn.Softplus; Dugas et al. (2001).
     """
 
-    snake: ClassVar[str] = "softplus"
+    snake = "softplus"
+    span = (0.0, math.inf)
     accepts = (*ANY_SHAPE, Accepted("{beta: 2, threshold: 1}", on=((5,),)))
     rejects = (Rejected("{beta: 0}", "expected a real number above 0, found 0"),)
 
@@ -82,5 +84,5 @@ class Softplus(Elementwise):
 class Hardswish(Elementwise):
     """y = x·min(max(x + 3, 0), 6)/6. Any shape. Source: torch.nn.Hardswish; Howard et al. (2019)."""
 
-    snake: ClassVar[str] = "hardswish"
+    snake = "hardswish"
     accepts = ANY_SHAPE

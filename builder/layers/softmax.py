@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+import math
+from typing import final
 
 from builder.activation import Activation
 from builder.component import Accepted, Rejected
@@ -17,7 +18,7 @@ class Normalising(Activation):
     torch guesses the axis if ``dim`` is left out, and warns; here it must be said.
     """
 
-    main: ClassVar[str | None] = "dim"
+    main = "dim"
 
     dim: Int | None = None
 
@@ -53,7 +54,8 @@ class Softmax(Normalising):
     Source: torch.nn.Softmax.
     """
 
-    snake: ClassVar[str] = "softmax"
+    snake = "softmax"
+    span = (0.0, 1.0)
     accepts = _ALONG
     rejects = (
         Rejected("", "`Softmax` needs `dim`, the axis whose values belong together", on=((5,),)),
@@ -78,7 +80,8 @@ class LogSoftmax(Normalising):
     Source: torch.nn.LogSoftmax.
     """
 
-    snake: ClassVar[str] = "log_softmax"
+    snake = "log_softmax"
+    span = (-math.inf, 0.0)
     accepts = _ALONG
     rejects = (
         Rejected("", "`LogSoftmax` needs `dim`, the axis whose values belong together", on=((3, 4, 4),)),

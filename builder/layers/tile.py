@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, final
 
 from builder.component import Accepted, Rejected
 from builder.fields import OneOrPair, pair
@@ -21,8 +21,8 @@ class Tile(Layer):
     Source: Mirza & Osindero, "Conditional generative adversarial nets" (2014), in its convolutional form.
     """
 
-    main: ClassVar[str | None] = "size"
-    snake: ClassVar[str] = "tile"
+    main = "size"
+    snake = "tile"
     accepts = (
         Accepted("[4, 3]", on=((10,),)),
         Accepted("{size: 5}", on=((1,),)),

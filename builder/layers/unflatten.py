@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, final
+from typing import TYPE_CHECKING, Annotated, Any, final
 
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
@@ -39,8 +39,8 @@ class Unflatten(Layer):
     Source: torch.nn.Unflatten.
     """
 
-    main: ClassVar[str | None] = "unflattened_size"
-    snake: ClassVar[str] = "unflatten"
+    main = "unflattened_size"
+    snake = "unflatten"
     accepts = (
         Accepted("[4, 3, 2]", on=((24,),)),
         Accepted("[-1, 3]", on=((6, 5),)),

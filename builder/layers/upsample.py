@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, final
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, final
 
 from pydantic import model_validator
 
@@ -47,8 +47,8 @@ class Upsample(Layer):
     Source: torch.nn.Upsample; Odena, Dumoulin & Olah, "Deconvolution and checkerboard artifacts" (2016).
     """
 
-    snake: ClassVar[str] = "upsample"
-    refused: ClassVar[dict[str, str]] = REFUSED | {
+    snake = "upsample"
+    refused = REFUSED | {
         "recompute_scale_factor": "Places are worked out with `scale_factor` as it is written.",
     }
     accepts = (

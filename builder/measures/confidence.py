@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, Literal, final
+from typing import final
 
 from builder.component import Accepted, Rejected
 from builder.data_files import find_file
@@ -25,9 +24,9 @@ class confidence(Measure):
     probabilities.
     """
 
-    figures: ClassVar[tuple[str, ...]] = ("confident_samples", "classes_seen")
-    better: ClassVar[Mapping[str, Literal["higher", "lower"]]] = dict.fromkeys(figures, "higher")
-    main: ClassVar[str | None] = "classifier"
+    figures = ("confident_samples", "classes_seen")
+    better = dict.fromkeys(figures, "higher")
+    main = "classifier"
     accepts = (Accepted("classifier.onnx"), Accepted("{classifier: a/model.onnx, least: 0.9}"))
     rejects = (
         Rejected("", "`confidence` needs `classifier`"),

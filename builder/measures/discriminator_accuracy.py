@@ -21,7 +21,7 @@ class discriminator_accuracy(Measure):
     Source: Goodfellow et al., "Generative Adversarial Nets" (2014).
     """
 
-    figures: ClassVar[tuple[str, ...]] = ("discriminator_accuracy",)
+    figures = ("discriminator_accuracy",)
     better: ClassVar[Mapping[str, Literal["higher", "lower"]]] = {}
     accepts = (Accepted(""),)
     rejects = (Rejected("0", "`discriminator_accuracy` takes no fields, found 0"),)

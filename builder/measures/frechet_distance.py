@@ -23,7 +23,7 @@ class frechet_distance(InFeatures):
     (2017); Dowson & Landau, "The Fréchet Distance between Multivariate Normal Distributions" (1982).
     """
 
-    figures: ClassVar[tuple[str, ...]] = ("frechet_distance",)
+    figures = ("frechet_distance",)
     better: ClassVar[Mapping[str, Literal["higher", "lower"]]] = {"frechet_distance": "lower"}
     accepts = (Accepted(""), Accepted("classifier.onnx"))
     rejects = (Rejected("{feature: 64}", "`frechet_distance` has no field `feature`"),)

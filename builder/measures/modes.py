@@ -27,7 +27,7 @@ class modes(Measure):
     (2017), section 4.1: 3 standard deviations, one sample.
     """
 
-    figures: ClassVar[tuple[str, ...]] = ("modes", "good_samples")
+    figures = ("modes", "good_samples")
     better: ClassVar[Mapping[str, Literal["higher", "lower"]]] = {"modes": "higher", "good_samples": "higher"}
     accepts = (Accepted(""), Accepted("{within: 4, least: 20}"))
     rejects = (

@@ -33,7 +33,7 @@ class nearest_neighbours(Measure):
     "A Non-Parametric Test to Detect Data-Copying in Generative Models" (2020).
     """
 
-    figures: ClassVar[tuple[str, ...]] = ("copied", "nearest_ratio")
+    figures = ("copied", "nearest_ratio")
     better: ClassVar[Mapping[str, Literal["higher", "lower"]]] = {"copied": "lower"}
     accepts = (Accepted(""), Accepted("{closer: 0.5, of_nearest: 20, shift: 0}"))
     rejects = (

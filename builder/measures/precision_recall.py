@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, Literal, final
+from typing import TYPE_CHECKING, final
 
 from builder.component import Accepted, Rejected
 from builder.features import InFeatures, finite
@@ -27,8 +26,8 @@ class precision_recall(InFeatures):
     Naeem et al., "Reliable Fidelity and Diversity Metrics for Generative Models" (2020).
     """
 
-    figures: ClassVar[tuple[str, ...]] = ("precision", "recall", "density", "coverage")
-    better: ClassVar[Mapping[str, Literal["higher", "lower"]]] = dict.fromkeys(figures, "higher")
+    figures = ("precision", "recall", "density", "coverage")
+    better = dict.fromkeys(figures, "higher")
     accepts = (Accepted(""), Accepted("classifier.onnx"), Accepted("{classifier: a/model.onnx, k: 3}"))
     rejects = (
         Rejected("{k: 0}", "expected a whole number of at least 1, found 0"),

@@ -6,7 +6,7 @@ Wasserstein GANs" (2017), equation 3.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, final
 
 from builder.component import Accepted, Rejected
 from builder.fields import NonNegative, Positive
@@ -27,7 +27,7 @@ class GradientPenalty(Penalty):
     Source: Gulrajani et al., "Improved Training of Wasserstein GANs" (2017).
     """
 
-    main: ClassVar[str | None] = "weight"
+    main = "weight"
     accepts = (Accepted(""), Accepted("10"), Accepted("{weight: 10, center: 0}"))
     rejects = (
         Rejected("0", "expected a real number above 0, found 0"),

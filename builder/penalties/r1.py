@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, final
 
 from builder.component import Accepted, Rejected
 from builder.fields import Count, Positive
@@ -25,7 +25,7 @@ class R1(Penalty):
     Source: Mescheder et al., "Which Training Methods for GANs do actually Converge?" (2018).
     """
 
-    main: ClassVar[str | None] = "weight"
+    main = "weight"
     accepts = (Accepted(""), Accepted("0.1"), Accepted("{weight: 10, every: 16}"))
     rejects = (
         Rejected("{weight: -1}", "expected a real number above 0, found -1"),

@@ -5,7 +5,7 @@ w ← min(max(w, −limit), limit) after every step. Arjovsky et al., "Wasserste
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, final
 
 from builder.component import Accepted, Rejected
 from builder.fields import Positive
@@ -25,7 +25,7 @@ class WeightClip(Penalty):
     Source: Arjovsky et al., "Wasserstein GAN" (2017).
     """
 
-    main: ClassVar[str | None] = "limit"
+    main = "limit"
     accepts = (Accepted(""), Accepted("0.01"), Accepted("{limit: 0.1}"))
     rejects = (Rejected("0", "expected a real number above 0, found 0"),)
 

@@ -5,7 +5,7 @@ Source: Madry et al., "Towards Deep Learning Models Resistant to Adversarial Att
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Self, final
+from typing import Annotated, Self, final
 
 from pydantic import model_validator
 
@@ -28,9 +28,9 @@ class AdversarialTraining(Component):
     Units of ``eps``: the source's declared range scaled to [0, 1].
     """
 
-    section_key: ClassVar[str | None] = "adversarial_training"
-    main: ClassVar[str | None] = "attack"
-    chooses: ClassVar[str | None] = "attack"
+    section_key = "adversarial_training"
+    main = "attack"
+    chooses = "attack"
     accepts = (
         Accepted("{PGD: {eps: 0.1, steps: 7}, clean_share: 0.5, ramp_epochs: 3}"),
         Accepted("{FGSM: {eps: 0.1}, measure: false}"),

@@ -24,8 +24,8 @@ class Game(Component):
     the same are drawn after each epoch.
     """
 
-    section_key: ClassVar[str | None] = "train"
-    later: ClassVar[frozenset[str]] = frozenset({"precision", "scheduler", "early_stopping"})
+    section_key = "train"
+    later = frozenset({"precision", "scheduler", "early_stopping"})
     accepts = (
         Accepted("{epochs: 10}"),
         Accepted("{epochs: 3, clip_grad_norm: 1.0, device: cpu, seed: 1, threads: 2, grid: 16}"),

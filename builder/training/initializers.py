@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, final
+from typing import TYPE_CHECKING, Any, Literal, Self, final
 
 from pydantic import model_validator
 
@@ -26,8 +26,8 @@ Nonlinearity = Literal[
 class xavier_uniform_(Initializer):
     """Uniform in ±gain·√(6/(fan_in + fan_out)). Source: torch.nn.init; Glorot & Bengio (2010)."""
 
-    main: ClassVar[str | None] = "gain"
-    axes: ClassVar[tuple[int, float]] = (2, math.inf)
+    main = "gain"
+    axes = (2, math.inf)
     accepts = (Accepted("", on=((8, 4),)), Accepted("{gain: 5/3}", on=((8, 4, 3, 3),)))
     rejects = (
         Rejected(
@@ -48,8 +48,8 @@ class xavier_uniform_(Initializer):
 class xavier_normal_(Initializer):
     """Normal of deviation gain·√(2/(fan_in + fan_out)). Source: torch.nn.init; Glorot & Bengio (2010)."""
 
-    main: ClassVar[str | None] = "gain"
-    axes: ClassVar[tuple[int, float]] = (2, math.inf)
+    main = "gain"
+    axes = (2, math.inf)
     accepts = (Accepted("", on=((8, 4),)), Accepted("2", on=((8, 4, 3, 3),)))
     rejects = (
         Rejected(
@@ -67,8 +67,8 @@ class xavier_normal_(Initializer):
 class kaiming_uniform_(Initializer):
     """Uniform in ±gain(nonlinearity)·√(3/fan). Source: torch.nn.init; He et al. (2015)."""
 
-    main: ClassVar[str | None] = "nonlinearity"
-    axes: ClassVar[tuple[int, float]] = (2, math.inf)
+    main = "nonlinearity"
+    axes = (2, math.inf)
     accepts = (
         Accepted("", on=((8, 4),)),
         Accepted("{nonlinearity: relu}", on=((8, 4, 3, 3),)),
@@ -95,8 +95,8 @@ class kaiming_uniform_(Initializer):
 class kaiming_normal_(Initializer):
     """Normal of deviation gain(nonlinearity)/√fan. Source: torch.nn.init; He et al. (2015)."""
 
-    main: ClassVar[str | None] = "nonlinearity"
-    axes: ClassVar[tuple[int, float]] = (2, math.inf)
+    main = "nonlinearity"
+    axes = (2, math.inf)
     accepts = (
         Accepted("{nonlinearity: relu}", on=((8, 4, 3, 3),)),
         Accepted("{mode: fan_out}", on=((8, 4),)),
@@ -121,7 +121,7 @@ class kaiming_normal_(Initializer):
 class normal_(Initializer):
     """Normal of ``mean`` and deviation ``std``. Source: torch.nn.init.normal_."""
 
-    main: ClassVar[str | None] = "std"
+    main = "std"
     accepts = (
         Accepted("", on=((8,),)),
         Accepted("{std: 0.02}", on=((8, 4),)),
@@ -159,7 +159,7 @@ class uniform_(Initializer):
 class trunc_normal_(Initializer):
     """Normal of ``mean`` and ``std``, drawn again outside [a, b]. Source: torch.nn.init.trunc_normal_."""
 
-    main: ClassVar[str | None] = "std"
+    main = "std"
     accepts = (Accepted("", on=((8,),)), Accepted("{std: 0.02, a: -0.04, b: 0.04}", on=((8, 4),)))
     rejects = (
         Rejected("{a: 3}", "`a` is 3, which is above `b`, 2"),
@@ -189,8 +189,8 @@ class trunc_normal_(Initializer):
 class constant_(Initializer):
     """Every value is ``val``. Source: torch.nn.init.constant_."""
 
-    main: ClassVar[str | None] = "val"
-    draws: ClassVar[bool] = False
+    main = "val"
+    draws = False
     accepts = (Accepted("1.0", on=((8,),)), Accepted("{val: 0.5}", on=((8, 4),)))
     rejects = (Rejected("", "`constant_` needs `val`"),)
 
@@ -204,7 +204,7 @@ class constant_(Initializer):
 class zeros_(Initializer):
     """Every value is 0. Source: torch.nn.init.zeros_."""
 
-    draws: ClassVar[bool] = False
+    draws = False
     accepts = (Accepted("", on=((8,),)),)
     rejects = (Rejected("{val: 1}", "`zeros_` has no field `val`"),)
 
@@ -216,7 +216,7 @@ class zeros_(Initializer):
 class ones_(Initializer):
     """Every value is 1. Source: torch.nn.init.ones_."""
 
-    draws: ClassVar[bool] = False
+    draws = False
     accepts = (Accepted("", on=((8,),)),)
     rejects = (Rejected("1", "`ones_` takes no fields, found 1"),)
 
@@ -228,8 +228,8 @@ class ones_(Initializer):
 class eye_(Initializer):
     """The identity matrix. Source: torch.nn.init.eye_."""
 
-    axes: ClassVar[tuple[int, float]] = (2, 2)
-    draws: ClassVar[bool] = False
+    axes = (2, 2)
+    draws = False
     accepts = (Accepted("", on=((8, 4),)),)
     rejects = (
         Rejected(
@@ -245,9 +245,9 @@ class eye_(Initializer):
 class dirac_(Initializer):
     """A convolution that hands its channels on. Source: torch.nn.init.dirac_."""
 
-    main: ClassVar[str | None] = "groups"
-    axes: ClassVar[tuple[int, float]] = (3, 5)
-    draws: ClassVar[bool] = False
+    main = "groups"
+    axes = (3, 5)
+    draws = False
     accepts = (Accepted("", on=((8, 4, 3, 3),)), Accepted("2", on=((8, 2, 3),)))
     rejects = (
         Rejected("", "`dirac_` needs a parameter of 3 to 5 axes, and this has shape [8, 4]", on=((8, 4),)),
@@ -271,8 +271,8 @@ class dirac_(Initializer):
 class orthogonal_(Initializer):
     """Orthogonal rows or columns, times ``gain``. Source: torch.nn.init; Saxe et al. (2014)."""
 
-    main: ClassVar[str | None] = "gain"
-    axes: ClassVar[tuple[int, float]] = (2, math.inf)
+    main = "gain"
+    axes = (2, math.inf)
     accepts = (Accepted("", on=((8, 4),)), Accepted("{gain: 2}", on=((8, 4, 3, 3),)))
     rejects = (
         Rejected("", "`orthogonal_` needs a parameter of 2 or more axes, and this has shape [8]", on=((8,),)),
@@ -288,8 +288,8 @@ class orthogonal_(Initializer):
 class sparse_(Initializer):
     """Normal, with the share ``sparsity`` of each column set to 0. Source: torch.nn.init; Martens (2010)."""
 
-    main: ClassVar[str | None] = "sparsity"
-    axes: ClassVar[tuple[int, float]] = (2, 2)
+    main = "sparsity"
+    axes = (2, 2)
     accepts = (Accepted("0.1", on=((8, 4),)), Accepted("{sparsity: 0.5, std: 0.1}", on=((8, 4),)))
     rejects = (
         Rejected("", "`sparse_` needs `sparsity`"),

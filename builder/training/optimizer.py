@@ -29,7 +29,7 @@ class Optimizer(Component):
     torch has its whole step as one kernel, on the CPU too.
     """
 
-    main: ClassVar[str | None] = "lr"
+    main = "lr"
     refused = _REFUSED
     momentum_like: ClassVar[bool] = True
     has_fused: ClassVar[bool] = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, final
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, final
 
 from pydantic import model_validator
 
@@ -24,7 +24,7 @@ _REFUSED: Final = {"last_epoch": "A resumed run goes on where it was by itself."
 class StepLR(Scheduler):
     """lr ← gamma·lr every ``step_size`` epochs. Source: torch.optim.lr_scheduler.StepLR."""
 
-    main: ClassVar[str | None] = "step_size"
+    main = "step_size"
     accepts = (Accepted("10"), Accepted("{step_size: 30, gamma: 0.5}"))
     rejects = (
         Rejected("{gamma: 0.5}", "`StepLR` needs `step_size`"),
@@ -46,7 +46,7 @@ class StepLR(Scheduler):
 class MultiStepLR(Scheduler):
     """lr ← gamma·lr at each of the epochs ``milestones``. Source: torch.optim.lr_scheduler.MultiStepLR."""
 
-    main: ClassVar[str | None] = "milestones"
+    main = "milestones"
     accepts = (Accepted("[30, 80]"), Accepted("{milestones: [5], gamma: 0.2}"))
     rejects = (
         Rejected("30", "expected a list of whole numbers of at least 1, found 30"),
@@ -74,7 +74,7 @@ class MultiStepLR(Scheduler):
 class ExponentialLR(Scheduler):
     """lr ← gamma·lr after every epoch. Source: torch.optim.lr_scheduler.ExponentialLR."""
 
-    main: ClassVar[str | None] = "gamma"
+    main = "gamma"
     accepts = (Accepted("0.9"),)
     rejects = (Rejected("", "`ExponentialLR` needs `gamma`"),)
 
@@ -95,7 +95,7 @@ class CosineAnnealingLR(Scheduler):
     Source: torch.optim.lr_scheduler.CosineAnnealingLR; Loshchilov & Hutter, "SGDR" (2017).
     """
 
-    main: ClassVar[str | None] = "T_max"
+    main = "T_max"
     accepts = (Accepted("{eta_min: 1e-5}"), Accepted("50"), Accepted(""))
     rejects = (Rejected("0", "expected a whole number of at least 1, found 0"),)
 
@@ -117,7 +117,7 @@ class CosineAnnealingWarmRestarts(Scheduler):
     Source: torch.optim.lr_scheduler.CosineAnnealingWarmRestarts; Loshchilov & Hutter, "SGDR" (2017).
     """
 
-    main: ClassVar[str | None] = "T_0"
+    main = "T_0"
     accepts = (Accepted("10"), Accepted("{T_0: 2, T_mult: 2, eta_min: 1e-6}"))
     rejects = (Rejected("{T_mult: 2}", "`CosineAnnealingWarmRestarts` needs `T_0`"),)
 
@@ -140,7 +140,7 @@ class LinearLR(Scheduler):
     Source: torch.optim.lr_scheduler.LinearLR.
     """
 
-    main: ClassVar[str | None] = "total_iters"
+    main = "total_iters"
     accepts = (
         Accepted("5"),
         Accepted("{start_factor: 0.1, total_iters: 3}"),
@@ -177,9 +177,9 @@ class OneCycleLR(Scheduler):
     Source: torch.optim.lr_scheduler.OneCycleLR; Smith & Topin, "Super-Convergence" (2018).
     """
 
-    main: ClassVar[str | None] = "max_lr"
+    main = "max_lr"
     refused = _REFUSED | {"total_steps": _RUN, "epochs": _RUN, "steps_per_epoch": _RUN}
-    steps: ClassVar[Literal["batch", "epoch", "monitor"]] = "batch"
+    steps = "batch"
     accepts = (
         Accepted("{max_lr: 1e-2}"),
         Accepted("0.1"),
@@ -227,8 +227,8 @@ class ReduceLROnPlateau(Scheduler):
     Source: torch.optim.lr_scheduler.ReduceLROnPlateau.
     """
 
-    steps: ClassVar[Literal["batch", "epoch", "monitor"]] = "monitor"
-    own: ClassVar[frozenset[str]] = frozenset({"monitor"})
+    steps = "monitor"
+    own = frozenset({"monitor"})
     accepts = (
         Accepted(""),
         Accepted(

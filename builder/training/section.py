@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Self, final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, final
 
 from pydantic import model_validator
 
@@ -35,8 +35,8 @@ class EarlyStopping(Component):
     metric; a change of at most ``min_delta`` is none. Names as in Keras' EarlyStopping.
     """
 
-    section_key: ClassVar[str | None] = "early_stopping"
-    main: ClassVar[str | None] = "patience"
+    section_key = "early_stopping"
+    main = "patience"
     accepts = (Accepted("3"), Accepted("{monitor: validation_loss, patience: 3, min_delta: 1e-4}"))
     rejects = (
         Rejected("{monitor: validation_loss}", "`early_stopping` needs `patience`"),
@@ -62,8 +62,8 @@ class Train(Component):
     Algorithm for On-Line Training of Recurrent Network Trajectories" (1990).
     """
 
-    section_key: ClassVar[str | None] = "train"
-    later: ClassVar[frozenset[str]] = frozenset({"constraint"})
+    section_key = "train"
+    later = frozenset({"constraint"})
     accepts = (
         Accepted("{loss: CrossEntropyLoss, optimizer: {Adam: {lr: 1e-3}}, epochs: 10}"),
         Accepted(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final, Self, final
+from typing import TYPE_CHECKING, Final, Self, final
 
 from pydantic import model_validator
 
@@ -25,7 +25,7 @@ class Grayscale(Geometry):
     Source: torchvision.transforms.v2.Grayscale.
     """
 
-    main: ClassVar[str | None] = "num_output_channels"
+    main = "num_output_channels"
     accepts = (Accepted("", on=((3, 8, 8),)), Accepted("3", on=((3, 8, 8),)), Accepted("", on=((1, 8, 8),)))
     rejects = (
         Rejected("2", "`num_output_channels` is 1 or 3, found 2"),

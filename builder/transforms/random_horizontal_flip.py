@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, final
 
 from builder.component import Accepted, Rejected
 from builder.fields import Probability
@@ -20,7 +20,7 @@ class RandomHorizontalFlip(Augmentation):
     Source: torchvision.transforms.v2.RandomHorizontalFlip.
     """
 
-    main: ClassVar[str | None] = "p"
+    main = "p"
     accepts = (Accepted("", on=((1, 8, 8),)), Accepted("{p: 0.25}", on=((3, 8, 9),)))
     rejects = (
         Rejected("2", "expected a real number from 0 to 1, found 2"),

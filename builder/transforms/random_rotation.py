@@ -52,7 +52,7 @@ class RandomRotation(Augmentation):
     kornia.geometry.transform.rotate, which turns every image.
     """
 
-    main: ClassVar[str | None] = "degrees"
+    main = "degrees"
     refused: ClassVar[Mapping[str, str]] = {
         "expand": "The images of a batch have one size.",
         "center": "Images turn about their centre.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Self, final
+from typing import TYPE_CHECKING, Self, final
 
 from pydantic import model_validator
 
@@ -23,8 +23,8 @@ class Rescale(Affine):
     The source's range is declared (bytes, [0, 1]), not measured: a pixel always becomes the same number.
     """
 
-    main: ClassVar[str | None] = "range"
-    fits: ClassVar[bool] = False
+    main = "range"
+    fits = False
     accepts = (
         Accepted("[-1, 1]", on=((1, 8, 8),)),
         Accepted("{range: [0, 255]}", on=((3, 8, 8),)),

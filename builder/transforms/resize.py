@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal, Self, final
+from typing import TYPE_CHECKING, Literal, Self, final
 
 from pydantic import model_validator
 
@@ -25,7 +25,7 @@ class Resize(Geometry):
     is torch.nn.functional.interpolate with align_corners false.
     """
 
-    main: ClassVar[str | None] = "size"
+    main = "size"
     accepts = (
         Accepted("[28, 28]", on=((1, 8, 8),)),
         Accepted("32", on=((3, 40, 60),)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, final
 
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
@@ -21,7 +21,7 @@ class Standardize(Affine):
     StandardScaler; for images torchvision.transforms.v2.Normalize with the training part's mean and std.
     """
 
-    fits: ClassVar[bool] = True
+    fits = True
     accepts = (Accepted("", on=((3, 8, 8),)), Accepted("", on=((30,),)), Accepted("", on=((24, 2),)))
     rejects = (
         Rejected("{mean: 0.5}", "`Standardize` has no field `mean`"),

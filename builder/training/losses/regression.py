@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, final
 
 from builder.component import Accepted, Rejected
 from builder.dataset import Target
@@ -54,7 +54,7 @@ class L1Loss(Loss):
 class SmoothL1Loss(Loss):
     """d²/(2·beta) where d = |output − target| < beta, else d − beta/2. Source: torch.nn.SmoothL1Loss."""
 
-    main: ClassVar[str | None] = "beta"
+    main = "beta"
     accepts = (Accepted(""), Accepted("0.5"))
     rejects = (Rejected("0", "expected a real number above 0, found 0"),)
 
@@ -74,7 +74,7 @@ class SmoothL1Loss(Loss):
 class HuberLoss(Loss):
     """d²/2 where d = |output − target| < delta, else delta·(d − delta/2). Source: torch.nn.HuberLoss."""
 
-    main: ClassVar[str | None] = "delta"
+    main = "delta"
     accepts = (Accepted(""), Accepted("0.5"))
     rejects = (Rejected("-1", "expected a real number above 0, found -1"),)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, final
+from typing import TYPE_CHECKING, Any, final
 
 from builder.component import Rejected
 from builder.dataset import Target
 from builder.errors import Cause
 from builder.shapes import TensorType
-from builder.training.metric import Better, Metric, Reads
+from builder.training.metric import Metric
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,8 +46,8 @@ def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> float:
 class accuracy(Metric):
     """The share of examples whose class is right. Source: sklearn.metrics.accuracy_score."""
 
-    better: ClassVar[Better] = "higher"
-    reads: ClassVar[Reads] = "classes"
+    better = "higher"
+    reads = "classes"
     rejects = (Rejected("{threshold: 0.5}", "`accuracy` has no field `threshold`"),)
 
     def of(self, output: NDArray[Any], target: NDArray[Any]) -> float:
@@ -61,8 +61,8 @@ class top_5_accuracy(Metric):
     Source: sklearn.metrics.top_k_accuracy_score with k = 5.
     """
 
-    better: ClassVar[Better] = "higher"
-    reads: ClassVar[Reads] = "classes"
+    better = "higher"
+    reads = "classes"
     rejects = (Rejected("{k: 3}", "`top_5_accuracy` has no field `k`"),)
 
     def check_width(self, output: TensorType, target: Target) -> None:
@@ -84,8 +84,8 @@ class precision(Metric):
     Source: sklearn.metrics.precision_score.
     """
 
-    better: ClassVar[Better] = "higher"
-    reads: ClassVar[Reads] = "classes"
+    better = "higher"
+    reads = "classes"
     rejects = (Rejected("{average: micro}", "`precision` has no field `average`"),)
 
     def of(self, output: NDArray[Any], target: NDArray[Any]) -> float:
@@ -100,8 +100,8 @@ class recall(Metric):
     Source: sklearn.metrics.recall_score.
     """
 
-    better: ClassVar[Better] = "higher"
-    reads: ClassVar[Reads] = "classes"
+    better = "higher"
+    reads = "classes"
     rejects = (Rejected("{average: micro}", "`recall` has no field `average`"),)
 
     def of(self, output: NDArray[Any], target: NDArray[Any]) -> float:
@@ -116,8 +116,8 @@ class f1(Metric):
     Source: sklearn.metrics.f1_score.
     """
 
-    better: ClassVar[Better] = "higher"
-    reads: ClassVar[Reads] = "classes"
+    better = "higher"
+    reads = "classes"
     rejects = (Rejected("{average: micro}", "`f1` has no field `average`"),)
 
     def of(self, output: NDArray[Any], target: NDArray[Any]) -> float:
@@ -133,8 +133,8 @@ class perplexity(Metric):
     Source: Jelinek, Mercer, Bahl & Baker, "Perplexity: a measure of the difficulty of speech recognition tasks" (1977).
     """
 
-    better: ClassVar[Better] = "lower"
-    reads: ClassVar[Reads] = "classes"
+    better = "lower"
+    reads = "classes"
     rejects = (Rejected("{base: 2}", "`perplexity` has no field `base`"),)
 
     def check_width(self, output: TensorType, target: Target) -> None:

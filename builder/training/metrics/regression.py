@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, final
+from typing import TYPE_CHECKING, Any, final
 
 from builder.component import Rejected
-from builder.training.metric import Better, Metric, Reads
+from builder.training.metric import Metric
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,8 +23,8 @@ def _errors(output: NDArray[Any], target: NDArray[Any]) -> NDArray[Any]:
 class mae(Metric):
     """The mean of |output − target|. Source: sklearn.metrics.mean_absolute_error."""
 
-    better: ClassVar[Better] = "lower"
-    reads: ClassVar[Reads] = "reals"
+    better = "lower"
+    reads = "reals"
     rejects = (Rejected("{squared: true}", "`mae` has no field `squared`"),)
 
     def of(self, output: NDArray[Any], target: NDArray[Any]) -> float:
@@ -35,8 +35,8 @@ class mae(Metric):
 class mse(Metric):
     """The mean of (output − target)². Source: sklearn.metrics.mean_squared_error."""
 
-    better: ClassVar[Better] = "lower"
-    reads: ClassVar[Reads] = "reals"
+    better = "lower"
+    reads = "reals"
     rejects = (Rejected("{squared: true}", "`mse` has no field `squared`"),)
 
     def of(self, output: NDArray[Any], target: NDArray[Any]) -> float:
@@ -47,8 +47,8 @@ class mse(Metric):
 class rmse(Metric):
     """√ of the mean of (output − target)², over all values of all examples together."""
 
-    better: ClassVar[Better] = "lower"
-    reads: ClassVar[Reads] = "reals"
+    better = "lower"
+    reads = "reals"
     rejects = (Rejected("{squared: true}", "`rmse` has no field `squared`"),)
 
     def of(self, output: NDArray[Any], target: NDArray[Any]) -> float:
@@ -62,8 +62,8 @@ class r2(Metric):
     Source: sklearn.metrics.r2_score. A target value that never varies counts 1 if it is met exactly, else 0.
     """
 
-    better: ClassVar[Better] = "higher"
-    reads: ClassVar[Reads] = "reals"
+    better = "higher"
+    reads = "reals"
     rejects = (Rejected("{adjusted: true}", "`r2` has no field `adjusted`"),)
 
     def of(self, output: NDArray[Any], target: NDArray[Any]) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, final
+from typing import TYPE_CHECKING, Any, final
 
 from builder.component import Accepted, Rejected
 from builder.fields import BelowOne, Flag, NonNegative, Positive, Probability
@@ -46,7 +46,7 @@ class Adagrad(Optimizer):
     Source: torch.optim.Adagrad; Duchi, Hazan & Singer (2011).
     """
 
-    momentum_like: ClassVar[bool] = False
+    momentum_like = False
     accepts = (Accepted("0.01"), Accepted("{lr_decay: 0.1, initial_accumulator_value: 0.1}"))
     rejects = (Rejected("{eps: -1}", "expected a real number of at least 0, found -1"),)
 
@@ -69,7 +69,7 @@ class Adadelta(Optimizer):
     Source: torch.optim.Adadelta; Zeiler, "ADADELTA" (2012).
     """
 
-    momentum_like: ClassVar[bool] = False
+    momentum_like = False
     accepts = (Accepted("1.0"), Accepted("{rho: 0.95, eps: 1e-7}"))
     rejects = (Rejected("{rho: 2}", "expected a real number from 0 to 1, found 2"),)
 
