@@ -53,7 +53,7 @@ def spec(tmp_path: Path) -> Path:
 
 def test_version(run: Run) -> None:
     result = run("--version")
-    assert (result.returncode, result.stdout) == (0, "gradspec 0.3.0\n")
+    assert (result.returncode, result.stdout) == (0, "gradspec 0.4.0\n")
 
 
 def test_help_names_every_command_and_each_teaches_by_example(run: Run) -> None:
@@ -281,12 +281,9 @@ def test_every_kind_has_pages(run: Run, kind: str) -> None:
     assert run("layers", "--kind", kind, listed[0]["name"]).returncode == 0
 
 
-def test_schema_is_a_json_schema(run: Run, spec: Path) -> None:
-    from jsonschema import Draft202012Validator
-
-    schema = json.loads(run("schema").stdout)
-    Draft202012Validator.check_schema(schema)
-    assert not list(Draft202012Validator(schema).iter_errors(yaml.safe_load(SMALL.replace("1e-2", "0.01"))))
+def test_schema_is_the_json_schema(run: Run, validator: Any) -> None:
+    assert json.loads(run("schema").stdout) == validator.schema
+    assert validator.is_valid(yaml.safe_load(SMALL.replace("1e-2", "0.01")))
 
 
 def test_the_life_of_a_run(run: Run, tmp_path: Path, spec: Path) -> None:
