@@ -6,15 +6,18 @@ What differs between one network and the players of a game is asked of the subcl
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar, final
 
 import torch
 
 from builder.errors import RunError, TrainingError
-from builder.run_folder import CHECKPOINT
+from builder.run_folder import CHECKPOINT, SUMMARY
 from builder.runtime.checkpoint import load_checkpoint, save_checkpoint, unreadable
-from builder.runtime.events import CheckpointSaved, EpochDone, Watch
+from builder.runtime.events import CheckpointSaved, EpochDone, Exported, Watch
+from builder.runtime.files import write_json
+from builder.runtime.proof import Proof
 from builder.runtime.run import (
     Figures,
     Run,
@@ -101,6 +104,14 @@ class Course(ABC, Generic[Kind]):
         """Tells the watch that the epoch is saved."""
         if self.watch is not None:
             self.watch(CheckpointSaved(self.loop.epoch, self.out / CHECKPOINT))
+
+    @final
+    def proved(self, run: Run, summary: dict[str, Any], proof: Proof) -> None:
+        """Adds the export's proof to the run's summary, and tells the watch."""
+        summary["onnx"] = asdict(proof)
+        write_json(self.out / SUMMARY, summary)
+        if self.watch is not None:
+            self.watch(Exported(run.onnx, proof))
 
     def _resume(self) -> None:
         """Brings the loop to the last whole epoch, if there is one."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sized
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, final
 
@@ -16,7 +15,7 @@ from builder.run_folder import SUMMARY, WEIGHTS
 from builder.runtime.course import Course
 from builder.runtime.data import load_splits
 from builder.runtime.device import chosen_device, threads
-from builder.runtime.events import Exported, StoppedEarly, Watch
+from builder.runtime.events import StoppedEarly, Watch
 from builder.runtime.export import export
 from builder.runtime.files import write_json
 from builder.runtime.loop import Loop
@@ -131,11 +130,7 @@ class Training(Course[Loop]):
             if loop.robust_accuracy is not None:
                 summary["test_robust_accuracy"] = loop.robust_accuracy(part, 0)
         write_json(out / SUMMARY, summary)
-        proof = export(run, run.onnx)
-        summary["onnx"] = asdict(proof)
-        write_json(out / SUMMARY, summary)
-        if self.watch is not None:
-            self.watch(Exported(run.onnx, proof))
+        self.proved(run, summary, export(run, run.onnx))
         return run
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -14,7 +13,7 @@ from builder.run_folder import ANIMATION, CURVES, SAMPLES, SUMMARY, WEIGHTS
 from builder.runtime.course import Course
 from builder.runtime.data import load_splits
 from builder.runtime.device import chosen_device, threads
-from builder.runtime.events import Exported, SamplesDrawn, Watch
+from builder.runtime.events import SamplesDrawn, Watch
 from builder.runtime.export import export
 from builder.runtime.files import write_json
 from builder.runtime.game_loop import GameLoop
@@ -114,11 +113,7 @@ class Playing(Course[GameLoop]):
         write_json(out / SUMMARY, summary)
         write_curves(out / CURVES, loop.history)
         write_animation(out / ANIMATION, [_picture(out, epoch) for epoch in range(1, loop.epoch + 1)])
-        proof = export(run, run.onnx)
-        summary["onnx"] = asdict(proof)
-        write_json(out / SUMMARY, summary)
-        if self.watch is not None:
-            self.watch(Exported(run.onnx, proof))
+        self.proved(run, summary, export(run, run.onnx))
         return run
 
 

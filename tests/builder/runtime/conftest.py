@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from builder import loads
 from builder.runtime import Proof, Run, train
+from builder.runtime.c_compiler import NotCompiled, compiler
 from builder.spec import ModelSpec
 
 MLP = """
@@ -56,3 +58,21 @@ def no_export(monkeypatch: pytest.MonkeyPatch) -> None:
 
     # By the module: as an attribute of its package, `train` is the function.
     monkeypatch.setattr(sys.modules["builder.runtime.train"], "export", export)
+
+
+@pytest.fixture(scope="session")
+def c_compiler() -> None:
+    """Skips where there is no C compiler."""
+    try:
+        compiler()
+    except NotCompiled as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Threads that wait for each other take most of the time of small values."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -13,14 +13,6 @@ from builder.runtime.c_compiler import NotCompiled, compiled, compiler
 SQUARE = "void square(float *a) { a[0] = a[0] * a[0]; }"
 
 
-def _there() -> bool:
-    try:
-        compiler()
-    except NotCompiled:
-        return False
-    return True
-
-
 def script(path: Path, line: str) -> str:
     """A command of one line of shell."""
     path.write_text(f"#!/bin/sh\n{line}\n")
@@ -28,7 +20,7 @@ def script(path: Path, line: str) -> str:
     return str(path)
 
 
-needs_compiler = pytest.mark.skipif(not _there(), reason="no C compiler here")
+needs_compiler = pytest.mark.usefixtures("c_compiler")
 
 
 def test_the_environment_names_a_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -123,11 +115,10 @@ def test_a_function_that_is_not_there_is_told() -> None:
         compiled(SQUARE)("cube")
 
 
+@needs_compiler
 def test_one_without_this_processor_s_own_instructions_will_do(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    if not _there():
-        pytest.skip("no C compiler here")
     (real,) = compiler()[:1]
     line = f'for a in "$@"; do [ "$a" = -march=native ] && exit 1; done; exec {real} "$@"'
     monkeypatch.setenv("CC", script(tmp_path / "old-cc", line))

@@ -6,7 +6,7 @@ import copy
 import ctypes
 import pickle
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -28,78 +28,32 @@ from builder.nodes import Mapping
 from builder.program import compile_cell
 from builder.runtime import c_compiler
 from builder.runtime import compiled_loop as compiled_loops
-from builder.runtime.c_compiler import NotCompiled, compiled, compiler
+from builder.runtime.c_compiler import compiled
 from builder.runtime.compiled_loop import CompiledLoop, kernels_for
 from builder.runtime.pointwise import INTO
 from builder.runtime.recurrent import CellModule
-from builder.source import read_file, read_text
+from builder.source import read_file
 from builder.term import FUNCTIONS, OPERATORS
 
-OWN = """
-cells:
-  Everything:
-    states: [h]
-    parameters: {p: vector, s: scalar}
-    gates:
-      a: minimum(W @ x, U @ h_prev) - maximum(p, h_prev * s) / (2 + exp(h_prev))
-      q: elu(a) ** 2 + abs(a) + sqrt(1 + a * a) - W @ relu(a)
-    update:
-      h: softsign(q) - hardtanh(a) + sigmoid(W @ [h_prev, x, a]) - gelu(-a) + log(1 + a ** 2)
-  Carried:
-    states: [h, c]
-    parameters: {p: vector, s: scalar}
-    gates:
-      i: sigmoid(W @ x + U @ h_prev + p * c_prev + p * i_prev + b)
-      g: tanh(W @ x + U @ h_prev + b)
-    update:
-      c: (1 - i) * c_prev + i * g * s
-      h: silu(c) * softplus(W @ x + p * c)
-  Normed:
-    states: [h, c]
-    parameters: {p: vector}
-    gates:
-      i: sigmoid(layer_norm(W @ x) + layer_norm(U @ h_prev) + b)
-      g: tanh(layer_norm(W @ x + U @ h_prev) + b)
-    update:
-      c: (1 - i) * c_prev + i * g
-      h: i * tanh(layer_norm(c + p * h_prev))
-  Elementwise:
-    states: [h]
-    parameters: {u: vector, s: scalar}
-    update: {h: relu(x * s + u * h_prev + b)}
-"""
+
+def read(file: Path) -> dict[str, Cell]:
+    """The cells of a file."""
+    report, root = Report(), read_file(file).root
+    assert isinstance(root, Mapping)
+    found = read_cells(root.get("cells"), report)
+    report.raise_errors()
+    return {name: one for name, one in found.items() if one is not None}
 
 
-def _cells() -> dict[str, Cell]:
-    found: dict[str, Cell] = {}
-    for source in (read_file(Path(str(files("specs") / "library" / "cells.yaml"))), read_text(OWN)):
-        assert isinstance(source.root, Mapping)
-        found |= {n: one for n, one in read_cells(source.root.get("cells"), Report()).items() if one}
-    return found
-
-
-def _there() -> bool:
-    try:
-        compiler()
-    except NotCompiled:
-        return False
-    return True
-
-
-CELLS = _cells()
+pytestmark = pytest.mark.usefixtures("one_thread")
+needs_compiler = pytest.mark.usefixtures("c_compiler")
+CELLS = {
+    **read(Path(str(files("specs") / "library" / "cells.yaml"))),
+    **read(Path(__file__).with_name("cells.yaml")),
+}
 LOOPED = sorted(
     name for name, one in CELLS.items() if any(isinstance(r, Loop) for r in compile_cell(one).regions)
 )
-needs_compiler = pytest.mark.skipif(not _there(), reason="no C compiler here")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Threads that wait for each other take most of the time of values as small as these."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

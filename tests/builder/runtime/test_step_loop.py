@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -22,71 +21,6 @@ from builder.runtime.plain_cell import unrolled
 from builder.runtime.step_loop import run_program
 from builder.source import read_file, read_text
 
-OWN = {
-    "CuGRU": """
-        states: [h]
-        gates:
-          r: sigmoid(W @ x + U @ h_prev + b)
-          z: sigmoid(W @ x + U @ h_prev + b)
-          n: tanh(W @ x + b + r * (U @ h_prev + b_h))
-        update: {h: (1 - z) * n + z * h_prev}""",
-    "Carried": """
-        states: [h, c]
-        parameters: {p: vector, s: scalar}
-        gates:
-          i: sigmoid(W @ x + U @ h_prev + p * c_prev + p * i_prev + b)
-          g: tanh(W @ x + U @ h_prev + b)
-        update:
-          c: (1 - i) * c_prev + i * g * s
-          h: silu(c) * softplus(W @ x + p * c)""",
-    "Everything": """
-        states: [h]
-        parameters: {p: vector, s: scalar}
-        gates:
-          a: minimum(W @ x, U @ h_prev) - maximum(p, h_prev * s) / (2 + exp(h_prev))
-          q: elu(a) ** 2 + abs(a) + sqrt(1 + a * a) - W @ relu(a)
-        update:
-          h: softsign(q) - hardtanh(a) + sigmoid(W @ [h_prev, x, a]) - gelu(-a) + log(1 + a ** 2)""",
-    "Normed": """
-        states: [h, c]
-        parameters: {p: vector}
-        gates:
-          i: sigmoid(layer_norm(W @ x) + layer_norm(U @ h_prev) + b)
-          f: sigmoid(layer_norm(W @ x) + layer_norm(U @ h_prev) + b)
-          g: tanh(layer_norm(W @ x + U @ h_prev) + b)
-        update:
-          c: f * c_prev + i * g
-          h: i * tanh(layer_norm(c + p * h_prev))""",
-    "Chained": """
-        states: [h, c]
-        gates:
-          f: sigmoid(W @ x + b)
-          n: f * c_prev
-        update:
-          c: n + (1 - f) * tanh(V @ x)
-          h: tanh(W @ x + U @ h_prev + V @ c + V_2 @ c_prev + b)""",
-    "Shared": """
-        states: [h]
-        gates:
-          f: sigmoid(W @ x + U @ h_prev + b)
-          g: tanh(f.W @ x + U @ (f.U @ h_prev) + b)
-          k: g
-        update: {h: f * h_prev + (1 - f) * k}""",
-    "Elementwise": """
-        states: [h]
-        parameters: {u: vector, s: scalar}
-        update: {h: relu(x * s + u * h_prev + b)}""",
-    "Unmoved": """
-        states: [h, c]
-        update:
-          c: sigmoid(b)
-          h: tanh(W @ x + U @ h_prev + c_prev) * c""",
-    "Still": """
-        states: [h, c]
-        gates: {g: sigmoid(W @ x + b)}
-        update: {c: 1, h: tanh(V @ g) + c_prev}""",
-}
-
 
 def own(text: str) -> Cell:
     """A cell from YAML."""
@@ -97,23 +31,21 @@ def own(text: str) -> Cell:
     return found
 
 
-def library() -> dict[str, Cell]:
-    """The shipped cells."""
-    root = read_file(Path(str(files("specs") / "library" / "cells.yaml"))).root
+def read(file: Path) -> dict[str, Cell]:
+    """The cells of a file."""
+    report, root = Report(), read_file(file).root
     assert isinstance(root, Mapping)
-    return {name: one for name, one in read_cells(root.get("cells"), Report()).items() if one}
+    found = read_cells(root.get("cells"), report)
+    report.raise_errors()
+    return {name: one for name, one in found.items() if one is not None}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Threads that wait for each other take most of the time of values as small as these."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
-
-CELLS = {**library(), **{name: own(text) for name, text in OWN.items()}}
+CELLS = {
+    **read(Path(str(files("specs") / "library" / "cells.yaml"))),
+    **read(Path(__file__).with_name("cells.yaml")),
+}
 FAST = {name: compile_cell(one) for name, one in CELLS.items()}
 all_cells = pytest.mark.parametrize("name", sorted(CELLS))
 
@@ -354,7 +286,7 @@ def test_random_cells(g: str, c: str, h: str) -> None:
     compared(cell, leaves(cell), torch.tensor([5, 2, 4]), reverse=True)
 
 
-@pytest.mark.skipif(not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="no C compiler here")
+@pytest.mark.usefixtures("c_compiler")
 @settings(
     max_examples=12, derandomize=True
 )  # each is compiled; some are so steep that single precision shows
