@@ -122,7 +122,20 @@ _SCALAR_TAGS: Final = frozenset(("null", "bool", "int", "float", "str"))
 
 
 def _survey(text: str, file: str) -> None:
-    """Holds a text to the limits before any node is made; an alias counts for all that it expands to."""
+    """Holds a text to the limits before any node is made; an alias counts for all that it expands to.
+
+    Before it tells of a bracket, libyaml looks up to 1,024 characters ahead for the colon of a key. It may fail
+    there, at a depth of its own from 0.2.6 on, before the brackets that pass our limit are told. A text that ends
+    where it failed makes it tell them. Any other fault is met again by the composer, which reports it together with
+    what is wrong before it.
+    """
+    failed = _failure(text, file)
+    if failed is not None:
+        _failure(text[:failed], file)
+
+
+def _failure(text: str, file: str) -> int | None:
+    """The character at which a text stops to be YAML, ``None`` if it does not; raises beyond a limit."""
     nodes = 0
     extents: dict[str, tuple[int, int]] = {}  # of each anchor: nodes, and levels of collections
     opened: list[tuple[str | None, int]] = []  # anchors, and the nodes counted before
@@ -150,7 +163,7 @@ def _survey(text: str, file: str) -> None:
                 nodes += inside
                 reach[-1] = max(reach[-1], len(opened) + levels)
             elif kind is yaml.DocumentEndEvent:
-                return
+                return None
             if nodes > MAX_NODES:
                 problem = (
                     f"expected at most {MAX_NODES:,} values, found more; an alias counts for all it repeats"
@@ -158,8 +171,11 @@ def _survey(text: str, file: str) -> None:
                 raise _refusal(file, problem, at=event)
             if reach[-1] > MAX_DEPTH:
                 raise _refusal(file, f"expected at most {MAX_DEPTH} levels of nesting, found more", at=event)
+    except yaml.MarkedYAMLError as error:
+        return error.problem_mark.index if error.problem_mark else None
     except yaml.YAMLError:
-        return  # the composer meets it again, and reports it together with what is wrong before it
+        return None
+    return None
 
 
 class _Composer:
