@@ -20,15 +20,15 @@ import torch
 from timing import interleaved, report
 from torch import Tensor, nn
 
-from builder.cell import Cell
-from builder.cell_reader import read_cells
+from builder.cells.cell import Cell
+from builder.cells.plan.program import compile_cell
+from builder.cells.reader import read_cells
 from builder.errors import Report
-from builder.nodes import Mapping
-from builder.program import compile_cell
-from builder.runtime import c_compiler
-from builder.runtime.compiled_loop import compiled_loop
-from builder.runtime.recurrent import CellModule
-from builder.source import read_file, read_text
+from builder.language.nodes import Mapping
+from builder.language.source import read_file, read_text
+from builder.runtime.cells.compiled import c_compiler
+from builder.runtime.cells.compiled.compiled_loop import compiled_loop
+from builder.runtime.cells.module import CellModule
 
 BATCH, INPUT, HIDDEN = 64, 64, 128
 EQUAL = {"VanillaLSTM": nn.LSTM, "ElmanRNN": nn.RNN}

@@ -21,8 +21,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from builder import load
 from builder.runtime import train
-from builder.runtime.data import load_splits
-from builder.runtime.events import CheckpointSaved, EpochStarted, Event
+from builder.runtime.data.splits import load_splits
+from builder.runtime.training.events import CheckpointSaved, EpochStarted, Event
 
 SPEC = Path(__file__).parent.parent / "specs" / "models" / "dcgan_mnist5k.yaml"
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")

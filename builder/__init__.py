@@ -4,10 +4,10 @@ What needs torch (building, training, exporting) is in ``builder.runtime``.
 """
 
 from builder.errors import GradspecError, RunError, SpecError, SpecErrors
-from builder.graph import Graph, GraphLayer
+from builder.games.objectives.objective import objective
 from builder.load import infer, load, loads
-from builder.objective import objective
-from builder.spec import ModelSpec
+from builder.spec.graph import Graph, GraphLayer
+from builder.spec.spec import ModelSpec
 
 __all__ = [
     "GradspecError",

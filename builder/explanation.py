@@ -10,18 +10,18 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from builder.cell import Cell
-from builder.cell_layer import CellLayer
-from builder.graph import Graph, GraphLayer
-from builder.listing import TooLarge
-from builder.loop import Loop
-from builder.near_miss import differences
-from builder.program import Packed, Recurrence, Whole, compile_cell
-from builder.recognition import recognise, torch_cells
-from builder.recurrent import RecurrentLayer
+from builder.cells.cell import Cell
+from builder.cells.layer import CellLayer
+from builder.cells.meaning.differences import differences
+from builder.cells.meaning.recognition import recognise, torch_cells
+from builder.cells.plan.listing import TooLarge
+from builder.cells.plan.loop import Loop
+from builder.cells.plan.program import Packed, Recurrence, Whole, compile_cell
+from builder.cells.shown.typeset import Typesetter, typeset
+from builder.cells.term import Project, Read, Term, parts, rewritten
+from builder.layers.shared.recurrent import RecurrentLayer
 from builder.shapes import count
-from builder.term import Project, Read, Term, parts, rewritten
-from builder.typeset import Typesetter, typeset
+from builder.spec.graph import Graph, GraphLayer
 
 When = Literal["once", "step", "within"]
 

@@ -6,17 +6,17 @@ import dataclasses
 from collections.abc import Sequence as SequenceABC
 from pathlib import Path
 
-from builder.advice import advise
-from builder.elaborate import elaborate
+from builder.elaborate.advice import advise
+from builder.elaborate.elaborate import elaborate
+from builder.elaborate.expectations import check_data, check_expectations, described
+from builder.elaborate.resolve import resolve
 from builder.errors import Report, SpecErrors
-from builder.expectations import check_data, check_expectations, described
-from builder.graph import Graph
-from builder.overrides import override
-from builder.resolve import resolve
+from builder.language.overrides import override
+from builder.language.source import Document, read_file, read_text
 from builder.shapes import DEFAULT_LIMIT_BYTES
-from builder.source import Document, read_file, read_text
-from builder.spec import ModelSpec
-from builder.spec_reader import read_spec
+from builder.spec.document import read_spec
+from builder.spec.graph import Graph
+from builder.spec.spec import ModelSpec
 
 
 def load(
@@ -73,9 +73,9 @@ def from_document(
 
 def _several(spec: ModelSpec, report: Report, limit_bytes: int) -> ModelSpec:
     """The spec of several networks, each worked out, and held against those that it plays with."""
-    from builder.networks import elaborate_all
-    from builder.players import advise_players, check_players, classes_told, filled_in
-    from builder.resolve import resolve_several
+    from builder.elaborate.players import advise_players, check_players, classes_told, filled_in
+    from builder.elaborate.resolve import resolve_several
+    from builder.elaborate.several import elaborate_all
 
     info = described(spec, report)
     classes = classes_told(spec, info, report)

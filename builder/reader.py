@@ -22,10 +22,10 @@ from builder.component import (
     section_of,
 )
 from builder.errors import Cause, Place, Report, did_you_mean, nearest
-from builder.nodes import HOLE, Mapping, Node, Scalar, Sequence, describe
+from builder.language.nodes import HOLE, Mapping, Node, Scalar, Sequence, describe
 
 if TYPE_CHECKING:  # a spec without arithmetic does not pay for it
-    from builder.expression import Names
+    from builder.language.expression import Names
 
 
 class Unknown(Exception):
@@ -53,7 +53,7 @@ class Reader:
         if node.is_hole:
             raise Unknown
         if node.is_expression:
-            from builder.expression import evaluate
+            from builder.language.expression import evaluate
 
             try:
                 found = evaluate(str(node.value), _Watched(self.names, self.used))

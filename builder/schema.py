@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from builder.adversarial import Adversarial
-from builder.attack import attacks
-from builder.cell_layer import CellLayer
+from builder.cells.layer import CellLayer
 from builder.component import Catalogue, Choice, Choices, Component, choice_of, section_of
-from builder.dataset import Data
-from builder.layer import layers
-from builder.library import shipped
-from builder.networks import ALONE, MOST
-from builder.parametrisation import NORMS
-from builder.training.game import Game
-from builder.training.initializer import initializers
+from builder.data.section import Data
+from builder.elaborate.parametrisation import NORMS
+from builder.elaborate.several import ALONE, MOST
+from builder.games.section import Adversarial
+from builder.games.training import Game
+from builder.layers.layer import layers
+from builder.robustness.attacks.attack import attacks
+from builder.spec.library import shipped
+from builder.training.initializers.initializer import initializers
 from builder.training.section import Train
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"

@@ -13,30 +13,30 @@ from typing import Annotated, Final, TextIO
 import typer
 
 from builder.errors import GradspecError, Notice
-from cli import render
 from cli.exits import RIGHT, WRONG_USAGE
+from cli.view import render
 
 _SHOWN: Final = warnings.showwarning
 
 # Each command and the module that holds the function of its name (- is _ there), in the order of the help.
 COMMANDS: Final = {
-    "validate": "cli.reading",
-    "shapes": "cli.reading",
-    "explain": "cli.explaining",
-    "build": "cli.running",
-    "train": "cli.running",
-    "evaluate": "cli.using",
-    "predict": "cli.using",
-    "explain-prediction": "cli.attributing",
-    "export": "cli.using",
-    "sample": "cli.sampling",
-    "gradients": "cli.tracing",
-    "attack": "cli.attacking",
-    "grade": "cli.grading",
-    "check": "cli.grading",
-    "layers": "cli.catalogue",
-    "schema": "cli.catalogue",
-    "demo": "cli.demo",
+    "validate": "cli.commands.shapes",
+    "shapes": "cli.commands.shapes",
+    "explain": "cli.commands.explain",
+    "build": "cli.commands.train",
+    "train": "cli.commands.train",
+    "evaluate": "cli.commands.evaluate",
+    "predict": "cli.commands.evaluate",
+    "explain-prediction": "cli.commands.explain_prediction",
+    "export": "cli.commands.evaluate",
+    "sample": "cli.commands.sample",
+    "gradients": "cli.commands.gradients",
+    "attack": "cli.commands.attack",
+    "grade": "cli.commands.grade",
+    "check": "cli.commands.grade",
+    "layers": "cli.commands.layers",
+    "schema": "cli.commands.layers",
+    "demo": "cli.commands.demo",
 }
 
 HELP: Final = """Neural networks as YAML: checked, explained, trained, proved as ONNX, and graded for a class.

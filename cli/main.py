@@ -17,8 +17,8 @@ gc.set_threshold(50_000)  # what importing makes stays: looking through it again
 atexit.register(gc.freeze)  # and what is left at the end goes with the process, without a last look
 
 from builder.errors import GradspecError, SpecErrors  # noqa: E402
-from cli import render  # noqa: E402
 from cli.exits import INTERRUPTED, OUR_FAULT, RIGHT, WRONG_INPUT, WRONG_USAGE  # noqa: E402
+from cli.view import render  # noqa: E402
 
 
 def main() -> int:
@@ -59,7 +59,7 @@ def _run(arguments: list[str]) -> int:
     """
     match arguments:
         case ["validate", *files] if files and all(map(_is_plain, files)):
-            from cli.judging import judge
+            from cli.commands.validate import judge
 
             return RIGHT if judge([Path(file) for file in files]) else WRONG_INPUT
     from cli.application import run

@@ -12,7 +12,7 @@ from typing import Annotated, Final
 import typer
 
 from builder.errors import Cause, GradspecError
-from cli import render
+from cli.view import render
 
 LARGEST_SEED: Final = 2**63 - 1  # torch's generators take 64 bits
 
@@ -37,7 +37,7 @@ def finite(value: float) -> float:
 
 def _sets(sets: list[str] | None) -> list[str] | None:
     """``sets``, if each is ``KEY=VALUE``. Whether the key and the value suit a spec is the spec's matter."""
-    from builder.overrides import parse
+    from builder.language.overrides import parse
 
     for text in sets or ():
         try:

@@ -1,10 +1,10 @@
 """gradspec's grader: an assignment, a reference and a folder of submissions to points with their reasons."""
 
-from grader.home import HomeResult, check_folder
-from grader.limits import Limits
+from grader.marking.at_home import HomeResult, check_folder
+from grader.marking.runner import Began, Judged, grade
 from grader.outcome import Blocked, Broken, Failed, Passed
-from grader.result import CheckResult, ClassResult, SubmissionResult
-from grader.runner import Began, Judged, grade
+from grader.results.result import CheckResult, ClassResult, SubmissionResult
+from grader.submission.limits import Limits
 
 __all__ = [
     "Began",

@@ -23,16 +23,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from builder.component import Catalogue, Component
-from builder.dataset import Data, Target
+from builder.data.section import Data, Target
 from builder.shapes import TensorType
 from grader.outcome import Outcome
 from grader.outline import Outline
 
 if TYPE_CHECKING:
-    from builder.training.loss import Loss
+    from builder.training.losses.loss import Loss
     from builder.training.section import Train
-    from grader.cells import Comparer
-    from grader.submission import Submission
+    from grader.comparing.cell_equality import Comparer
+    from grader.submission.submission import Submission
 
 Array = NDArray[Any]
 Role = Literal["model", "weights", "answers", "gradients"]

@@ -10,18 +10,18 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from builder.layer import Layer, layers
+from builder.layers.layer import Layer, layers
 from builder.shapes import Shape, TensorType, measured
 
 if TYPE_CHECKING:
-    from builder.cell import Cell
-    from builder.graph import Graph
-    from builder.spec import ModelSpec
+    from builder.cells.cell import Cell
+    from builder.spec.graph import Graph
+    from builder.spec.spec import ModelSpec
 
 
 @dataclass(frozen=True)
 class OutlineLayer:
-    """One layer, as ``builder.graph.GraphLayer`` has it; ``fields`` are all its fields as plain data.
+    """One layer, as ``builder.spec.graph.GraphLayer`` has it; ``fields`` are all its fields as plain data.
 
     ``inputs`` name the values it reads (graph inputs, layers or ports), ``arrives`` are their types. Shapes
     have no batch axis. ``parameters`` and ``buffers`` map the layer's own ``state_dict()`` names to shapes and
@@ -53,7 +53,7 @@ class OutlineLayer:
     @cached_property
     def cell(self) -> Cell | None:
         """Its equations, read again; none if it is no cell. Raises ``SpecErrors`` for what is no cell."""
-        from grader.cells import revived
+        from grader.comparing.cell_equality import revived
 
         return None if self.equations is None else revived(self.type, self.equations)
 
@@ -61,7 +61,7 @@ class OutlineLayer:
         """The layer type with these fields: its shape rule, for another input than the one it has here."""
         if self.cell is None:
             return layers[self.type].model_validate(self.fields)
-        from builder.cell_layer import cell_layer
+        from builder.cells.layer import cell_layer
 
         return cell_layer(self.cell).model_validate(self.fields)
 

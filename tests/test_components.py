@@ -27,13 +27,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import builder
 from builder.component import Accepted, Catalogue, Component, Rejected
+from builder.data.transforms.transform import Transform
 from builder.errors import Cause, Report, SpecError
-from builder.layer import REFUSED, Layer, layers
+from builder.language.source import Mapping, read_text
+from builder.layers.layer import REFUSED, Layer, layers
 from builder.reader import Reader
 from builder.shapes import TensorType
-from builder.source import Mapping, read_text
-from builder.training.initializer import Initializer
-from builder.transform import Transform
+from builder.training.initializers.initializer import Initializer
 
 TESTS = Path(__file__).parent
 
@@ -203,7 +203,7 @@ def test_rejected_examples_give_exactly_their_problem(kind: Kind, example: Rejec
 
 # Every layer type
 
-OURS = ("merging", "reducing", "positional_encoding", "one_hot", "tile", "minibatch_std_dev")
+OURS = ("merges", "reductions", "positional_encoding", "one_hot", "tile", "minibatch_std_dev")
 RECURRENT = [layers[name] for name in ("RNN", "LSTM", "GRU")]
 ADDED = {(cls, "output") for cls in RECURRENT}
 

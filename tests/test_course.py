@@ -15,9 +15,9 @@ import pytest
 
 from builder import ModelSpec, load
 from builder.runtime import Proof, Run, build, evaluate, train
-from builder.runtime.data import load_splits
-from builder.runtime.gradient_flow import follow, random_question
-from builder.runtime.sampling import write_on
+from builder.runtime.data.splits import load_splits
+from builder.runtime.insight.gradient_flow import follow, random_question
+from builder.runtime.text.sampling import write_on
 
 MODELS = Path(str(files("specs") / "models"))
 

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from builder import ModelSpec, load
-from builder.resolve import to_yaml
+from builder.elaborate.resolve import to_yaml
 from builder.runtime import Proof, Run, load_run, sample, train
-from builder.runtime.generating import answers
+from builder.runtime.games.samples import answers
 
 MODELS = Path(str(files("specs") / "models"))
 MAKER = MODELS / "data" / "digits_maker"
@@ -34,7 +34,7 @@ def no_export() -> Iterator[None]:
         return Proof(0.0, 0.0, (), 0)
 
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("train", "train_gan"):
+        for name in ("train", "games.train_gan"):
             patch.setattr(import_module(f"builder.runtime.{name}"), "export", export)
         yield
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import cli.main
-from builder.source import read_text
+from builder.language.source import read_text
 from cli.application import COMMANDS
 
 ROOT = Path(__file__).parents[1]
@@ -80,7 +80,7 @@ def test_every_named_spec_is_right_unless_it_is_there_to_be_wrong(tmp_path: Path
 
 
 def test_the_assignment_is_right(tmp_path: Path) -> None:
-    from grader.assignment import read_assignment
+    from grader.assignment.assignment import read_assignment
 
     folder = tmp_path / "lenet-digits"
     shutil.copytree(ROOT / "specs" / "assignments" / "lenet-digits", folder)

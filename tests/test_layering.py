@@ -16,8 +16,6 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("builder", "grader", "cli", "specs")
 HEAVY = ("torch", "torchvision", "onnx", "onnxruntime", "onnxscript", "kornia")
-# From the bottom up: each of these reads only from those before it.
-ROOMS = ("errors", "source", "expression", "shapes", "fields", "component", "layer", "graph", "spec", "load")
 
 
 def _modules() -> dict[str, Path]:
@@ -97,13 +95,6 @@ def test_nothing_of_a_users_is_executed(module: str) -> None:
 def test_imports_have_no_cycle() -> None:
     graph = {module: {n for n in _imports(_tree(module), top=True) if n in MODULES} for module in MODULES}
     list(TopologicalSorter(graph).static_order())  # raises CycleError
-
-
-def test_the_bottom_rooms_stand_in_order() -> None:
-    for number, room in enumerate(ROOMS):
-        later = [f"builder.{name}" for name in ROOMS[number + 1 :]]
-        top = set(_imports(_tree(f"builder.{room}"), top=True))
-        assert not top & set(later), room
 
 
 def test_no_file_has_two_subjects() -> None:

@@ -17,9 +17,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builder import Graph, ModelSpec, SpecErrors, infer, load, loads
-from builder.layer import layers as catalogue
+from builder.language.source import (
+    MAX_BYTES,
+    Document,
+    Mapping,
+    Node,
+    Scalar,
+    Sequence,
+    read_bytes,
+    read_text,
+)
+from builder.layers.layer import layers as catalogue
 from builder.runtime import build
-from builder.source import MAX_BYTES, Document, Mapping, Node, Scalar, Sequence, read_bytes, read_text
 
 MODELS = sorted((Path(__file__).parent.parent / "specs" / "models").glob("*.yaml"))
 WRONG = sorted((Path(__file__).parent / "messages").glob("*.yaml"))

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from builder import load
-from builder.attacks.fgsm import FGSM
-from builder.attacks.pgd import PGD
+from builder.robustness.attacks.fgsm import FGSM
+from builder.robustness.attacks.pgd import PGD
 from builder.runtime import Proof, Run, train
-from builder.runtime.attack_run import attack_run
+from builder.runtime.attacks.under_attack import attack_run
 
 MODELS = Path(str(files("specs") / "models"))
 

@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from builder import Graph, infer, load, loads
-from builder.resolve import to_yaml, written
-from builder.runtime import Network, build, build_networks, evaluate, export, train
+from builder.elaborate.resolve import to_yaml, written
+from builder.language.source import read_file
+from builder.runtime import Network, build, build_networks, evaluate, train
+from builder.runtime.export.export import export
 from builder.shapes import TensorType
-from builder.source import read_file
-from builder.spec import ModelSpec
+from builder.spec.spec import ModelSpec
 
 MODELS = sorted(Path(str(files("specs") / "models")).glob("*.yaml"))
 

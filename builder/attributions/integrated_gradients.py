@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import final
 
-from builder.attribution import Asked, Attribution, Found
+from builder.attributions.attribution import Asked, Attribution, Found
 from builder.component import Accepted, Rejected
 from builder.fields import Count, Real
 

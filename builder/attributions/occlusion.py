@@ -9,7 +9,7 @@ from typing import Final, Self, final
 
 from pydantic import model_validator
 
-from builder.attribution import Asked, Attribution, Found
+from builder.attributions.attribution import Asked, Attribution, Found
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
 from builder.fields import Count, Real

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, final
 
 from builder.component import Accepted, Rejected
 from builder.fields import LARGEST, Checked, wrong
-from builder.layer import Layer
+from builder.layers.layer import Layer
 from builder.shapes import Inferred, Sum, TensorType, both_axes, expect_rank
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, final
 
-from builder.channel_norm import ChannelNorm
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
+from builder.layers.shared.channel_norm import ChannelNorm
 from builder.shapes import Inferred, TensorType, expect_fixed, expect_reals
 
 if TYPE_CHECKING:

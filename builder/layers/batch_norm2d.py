@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, final
 
-from builder.channel_norm import ChannelNorm
 from builder.component import Accepted, Rejected
+from builder.layers.shared.channel_norm import ChannelNorm
 from builder.shapes import Inferred, TensorType, expect_rank
 
 if TYPE_CHECKING:

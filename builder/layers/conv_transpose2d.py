@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, final
 
 from builder.component import Accepted, Rejected
-from builder.convolution import over_image
 from builder.errors import Cause
 from builder.fields import Count, Flag, NaturalOrPair, OneOrPair, pair
-from builder.layer import REFUSED, Layer
+from builder.layers.layer import REFUSED, Layer
+from builder.layers.shared.convolution import over_image
 from builder.shapes import Inferred, Sum, TensorType
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, final
 
 from builder.component import Accepted, Rejected
 from builder.fields import Probability
-from builder.layer import Layer
+from builder.layers.layer import Layer
 from builder.shapes import Inferred, TensorType, expect_reals
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, final
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
 from builder.fields import Count, Flag, Int, Positive
-from builder.layer import REFUSED, Layer
+from builder.layers.layer import REFUSED, Layer
 from builder.shapes import Inferred, TensorType
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, final
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
 from builder.fields import Int
-from builder.layer import Layer
+from builder.layers.layer import Layer
 from builder.shapes import Inferred, TensorType, axis, count, expect_fixed, expect_reals
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, final
 
 from builder.component import Accepted, Rejected
-from builder.recurrent import TorchRecurrent
+from builder.layers.shared.recurrent import TorchRecurrent
 from builder.shapes import TensorType
 
 if TYPE_CHECKING:
@@ -43,6 +43,6 @@ class GRU(TorchRecurrent):
     )
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
-        from builder.runtime import torch_recurrent
+        from builder.runtime.cells import torch_recurrent
 
         return torch_recurrent.GRU(self.output, **self.torch_arguments(sizes))

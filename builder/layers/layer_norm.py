@@ -9,7 +9,7 @@ from pydantic import PlainValidator, WithJsonSchema
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
 from builder.fields import LARGEST, Flag, Positive, wrong
-from builder.layer import Layer
+from builder.layers.layer import Layer
 from builder.shapes import Inferred, Shape, TensorType, count, expect_fixed, expect_reals
 
 if TYPE_CHECKING:

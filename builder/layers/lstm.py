@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, final
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
 from builder.fields import Natural
-from builder.recurrent import TorchRecurrent
+from builder.layers.shared.recurrent import TorchRecurrent
 from builder.shapes import Inferred, TensorType
 
 if TYPE_CHECKING:
@@ -69,6 +69,6 @@ class LSTM(TorchRecurrent):
         return super().rule(*arrives)
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
-        from builder.runtime import torch_recurrent
+        from builder.runtime.cells import torch_recurrent
 
         return torch_recurrent.LSTM(self.output, **self.torch_arguments(sizes))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, final
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
 from builder.fields import Count
-from builder.layer import Layer
+from builder.layers.layer import Layer
 from builder.shapes import Inferred, TensorType, expect_fixed, expect_reals
 
 if TYPE_CHECKING:
@@ -52,6 +52,6 @@ class MinibatchStdDev(Layer):
         return Inferred(TensorType((channels + 1, *size)), how=f"{channels} + 1 = {channels + 1}")
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
-        from builder.runtime import wiring
+        from builder.runtime.network import wiring
 
         return wiring.MinibatchStdDev(self.group_size)

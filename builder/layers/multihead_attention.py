@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, final
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
 from builder.fields import Count, Flag, Probability
-from builder.layer import REFUSED, Layer
-from builder.recurrent import BATCH_FIRST, expect_steps
+from builder.layers.layer import REFUSED, Layer
+from builder.layers.shared.recurrent import BATCH_FIRST, expect_steps
 from builder.shapes import Inferred, Shape, TensorType
 
 if TYPE_CHECKING:
@@ -85,6 +85,6 @@ class MultiheadAttention(Layer):
         )
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
-        from builder.runtime.attention import SelfAttention
+        from builder.runtime.network.attention import SelfAttention
 
         return SelfAttention(**self.arguments(sizes))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, final
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
 from builder.fields import Count
-from builder.layer import Layer
+from builder.layers.layer import Layer
 from builder.shapes import Inferred, TensorType
 
 if TYPE_CHECKING:
@@ -50,6 +50,6 @@ class OneHot(Layer):
         return Inferred(TensorType((*x.shape, x.vocabulary)), sizes={"num_classes": x.vocabulary})
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
-        from builder.runtime import wiring
+        from builder.runtime.network import wiring
 
         return wiring.OneHot(sizes["num_classes"])

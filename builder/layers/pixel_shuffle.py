@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, final
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
 from builder.fields import Count
-from builder.layer import Layer
+from builder.layers.layer import Layer
 from builder.shapes import Inferred, TensorType, expect_rank
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, final
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
 from builder.fields import Flag, NaturalOrPair, OneOrPair, pair
-from builder.layer import REFUSED, Layer
+from builder.layers.layer import REFUSED, Layer
 from builder.shapes import Inferred, TensorType, both_axes, expect_rank, window
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, final
 
 from builder.component import Accepted
-from builder.layer import Layer
-from builder.recurrent import expect_steps
+from builder.layers.layer import Layer
+from builder.layers.shared.recurrent import expect_steps
 from builder.shapes import Inferred, TensorType
 
 if TYPE_CHECKING:
@@ -30,6 +30,6 @@ class PositionalEncoding(Layer):
         return Inferred(x)
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
-        from builder.runtime.attention import PositionalEncoding as Module
+        from builder.runtime.network.attention import PositionalEncoding as Module
 
         return Module()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import final
 
-from builder.activation import ANY_SHAPE, Activation, Elementwise
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
 from builder.fields import Count, Real
+from builder.layers.shared.activation import ANY_SHAPE, Activation, Elementwise
 from builder.shapes import Inferred, TensorType, expect_reals
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, final
 
 from builder.component import Accepted, Rejected
-from builder.recurrent import TorchRecurrent
+from builder.layers.shared.recurrent import TorchRecurrent
 
 if TYPE_CHECKING:
     from torch import nn
@@ -41,6 +41,6 @@ class RNN(TorchRecurrent):
     nonlinearity: Literal["tanh", "relu"] = "tanh"
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
-        from builder.runtime import torch_recurrent
+        from builder.runtime.cells import torch_recurrent
 
         return torch_recurrent.RNN(self.output, **self.torch_arguments(sizes))

@@ -6,11 +6,11 @@ from typing import Self, final
 
 from pydantic import model_validator
 
-from builder.activation import ANY_SHAPE, Elementwise
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
 from builder.fields import Real
-from builder.layer import REFUSED
+from builder.layers.layer import REFUSED
+from builder.layers.shared.activation import ANY_SHAPE, Elementwise
 
 
 @final

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Literal, final
 
-from builder.activation import ANY_SHAPE, Elementwise
 from builder.component import Accepted, Rejected
 from builder.fields import Positive, Real
+from builder.layers.shared.activation import ANY_SHAPE, Elementwise
 
 
 @final

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import final
 
-from builder.activation import Activation
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
 from builder.fields import Int
+from builder.layers.shared.activation import Activation
 from builder.shapes import Inferred, TensorType, axis, expect_fixed, expect_reals
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, final
 
 from builder.component import Accepted, Rejected
 from builder.fields import OneOrPair, pair
-from builder.layer import Layer
+from builder.layers.layer import Layer
 from builder.shapes import Inferred, TensorType, expect_rank
 
 if TYPE_CHECKING:
@@ -41,6 +41,6 @@ class Tile(Layer):
         return Inferred(TensorType((channels, *pair(self.size))))
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
-        from builder.runtime import wiring
+        from builder.runtime.network import wiring
 
         return wiring.Tile(pair(self.size))

@@ -10,7 +10,7 @@ from pydantic import model_validator
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
 from builder.fields import Checked, Flag, OneOrPair, pair, wrong
-from builder.layer import REFUSED, Layer
+from builder.layers.layer import REFUSED, Layer
 from builder.shapes import Inferred, Sum, TensorType, both_axes, expect_rank
 
 if TYPE_CHECKING:

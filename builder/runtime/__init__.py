@@ -1,12 +1,12 @@
 """What needs torch: building, training, evaluating and exporting a spec's network."""
 
-from builder.runtime.attacking import attack
+from builder.runtime.attacks.attack import attack
 from builder.runtime.evaluate import evaluate, predict
-from builder.runtime.export import export
-from builder.runtime.generating import sample
-from builder.runtime.module import Network, build, build_networks
-from builder.runtime.proof import Proof
-from builder.runtime.run import Run, load_run, save_weights
+from builder.runtime.export.export import export
+from builder.runtime.export.proof import Proof
+from builder.runtime.games.samples import sample
+from builder.runtime.network.module import Network, build, build_networks
+from builder.runtime.runs.run import Run, load_run, save_weights
 from builder.runtime.train import train
 
 __all__ = [

@@ -9,12 +9,12 @@ import torch
 from numpy.typing import NDArray
 
 from builder.errors import DataError, RunError
-from builder.runtime.data import check_part, load_part
-from builder.runtime.judging import Judge
-from builder.runtime.measure import measure, naive, outputs
-from builder.runtime.module import inputs_of, lengths_of
-from builder.runtime.run import Run, refuse_gan
-from builder.training.game import Game
+from builder.games.training import Game
+from builder.runtime.data.splits import check_part, load_part
+from builder.runtime.games.sample_quality import Judge
+from builder.runtime.network.module import inputs_of, lengths_of
+from builder.runtime.runs.run import Run, refuse_gan
+from builder.runtime.training.outputs import measure, naive, outputs
 
 Array = NDArray[Any]
 

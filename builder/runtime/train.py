@@ -11,18 +11,18 @@ import torch
 from torch import nn
 
 from builder.errors import RunError
-from builder.run_folder import SUMMARY, WEIGHTS
-from builder.runtime.course import Course
-from builder.runtime.data import load_splits
+from builder.files.run_folder import SUMMARY, WEIGHTS
+from builder.runtime.data.splits import load_splits
 from builder.runtime.device import chosen_device, threads
-from builder.runtime.events import StoppedEarly, Watch
-from builder.runtime.export import export
-from builder.runtime.files import write_json
-from builder.runtime.loop import Loop
-from builder.runtime.measure import measure, naive, numbers
-from builder.runtime.module import build, complete_graph
-from builder.runtime.run import Figures, Run, check_folder, epochs_before, save_weights
-from builder.spec import ModelSpec
+from builder.runtime.export.export import export
+from builder.runtime.network.module import build, complete_graph
+from builder.runtime.runs.files import write_json
+from builder.runtime.runs.run import Figures, Run, check_folder, epochs_before, save_weights
+from builder.runtime.training.events import StoppedEarly, Watch
+from builder.runtime.training.loop import Loop
+from builder.runtime.training.outputs import measure, naive, numbers
+from builder.runtime.training.session import Course
+from builder.spec.spec import ModelSpec
 from builder.training.section import Train
 
 
@@ -42,7 +42,7 @@ def train(spec: ModelSpec, out: Path | str, *, resume: bool = False, watch: Watc
     out = Path(out)
     check_folder(out, spec, resume)
     if spec.networks:
-        from builder.runtime.train_gan import train_gan  # ordinary training does not pay for it
+        from builder.runtime.games.train_gan import train_gan  # ordinary training does not pay for it
 
         return train_gan(spec, out, resume=resume, watch=watch)
     section, device = _trainable(spec)

@@ -9,10 +9,10 @@ from typing import Annotated, Self, final
 
 from pydantic import model_validator
 
-from builder.attack import Attack, attacks
 from builder.component import Accepted, Choice, Component, Rejected
 from builder.errors import Cause
 from builder.fields import BelowOne, Flag, Natural
+from builder.robustness.attacks.attack import Attack, attacks
 
 
 @final
@@ -79,7 +79,7 @@ class AdversarialTraining(Component):
     def share_of_eps(self, epochs: float) -> float:
         """What part of eps is reached after so many epochs, fractions counted.
 
-        >>> from builder.attacks.pgd import PGD
+        >>> from builder.robustness.attacks.pgd import PGD
         >>> rule = AdversarialTraining(attack=PGD(eps=0.1), ramp_epochs=4)
         >>> rule.share_of_eps(1), rule.share_of_eps(2.5), rule.share_of_eps(9)
         (0.25, 0.625, 1.0)

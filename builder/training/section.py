@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, final
 from pydantic import model_validator
 
 from builder.component import Accepted, Choice, Choices, Component, Rejected, Section
-from builder.dataset import Target
+from builder.data.section import Target
 from builder.errors import Cause, did_you_mean
 from builder.fields import Count, Flag, Natural, NonNegative, Positive, Text
 from builder.shapes import TensorType
-from builder.training.loss import Loss, losses
-from builder.training.metric import Metric
-from builder.training.metric import metrics as known_metrics
-from builder.training.optimizer import Optimizer, optimizers
-from builder.training.scheduler import Scheduler, schedulers
+from builder.training.losses.loss import Loss, losses
+from builder.training.metrics.metric import Metric
+from builder.training.metrics.metric import metrics as known_metrics
+from builder.training.optimizers.optimizer import Optimizer, optimizers
+from builder.training.schedulers.scheduler import Scheduler, schedulers
 
 if TYPE_CHECKING:
     from builder.training.adversarial_training import AdversarialTraining
-    from builder.training.schedulers import ReduceLROnPlateau
+    from builder.training.schedulers.torch_schedulers import ReduceLROnPlateau
 else:
     AdversarialTraining = Any  # for pydantic: only a spec that writes it pays for its module
 
@@ -165,7 +165,7 @@ class Train(Component):
         """The scheduler, if it watches a figure. Only then is its family imported."""
         if self.scheduler is None or self.scheduler.steps != "monitor":
             return None
-        from builder.training.schedulers import ReduceLROnPlateau
+        from builder.training.schedulers.torch_schedulers import ReduceLROnPlateau
 
         assert isinstance(self.scheduler, ReduceLROnPlateau), "it alone watches a figure"
         return self.scheduler

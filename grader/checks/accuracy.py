@@ -15,12 +15,12 @@ from pydantic import model_validator
 from builder.component import Accepted, Choice, Rejected
 from builder.errors import Cause
 from builder.fields import Count, Real
-from builder.training.metric import Metric, metrics
 from builder.training.metrics import classification as known
+from builder.training.metrics.metric import Metric, metrics
 from grader.check import Check, Examples, Findings, Question, Role, Subject, Task
 from grader.outcome import Failed, Outcome, Passed
-from grader.predicting import asked, misfit, predicted
-from grader.submission import Submission
+from grader.running.predictions import asked, misfit, predicted
+from grader.submission.submission import Submission
 
 _SHARES: Final = (known.accuracy, known.top_5_accuracy)
 _NORMAL_95: Final = 1.959964

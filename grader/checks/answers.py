@@ -10,14 +10,14 @@ from pydantic import Field, model_validator
 
 from builder.component import Accepted, Named, Rejected
 from builder.errors import Cause, RunError, SpecErrors
-from builder.source import Mapping, Node, Scalar, Sequence, read_bytes
-from grader.asked import Asked, shown, understood
+from builder.language.source import Mapping, Node, Scalar, Sequence, read_bytes
+from grader.answering.question import Asked, shown, understood
 from grader.check import Check, Findings, Question, Role, Subject, Task
-from grader.limits import ANSWERS_BYTES
 from grader.outcome import Failed, Outcome, Passed, Refusal
+from grader.submission.limits import ANSWERS_BYTES
 
 if TYPE_CHECKING:
-    from grader.submission import Submission
+    from grader.submission.submission import Submission
 
 SHOWN: Final = 4
 MOST_NUMBERS: Final = 10_000
@@ -101,7 +101,7 @@ class answers(Check):
         questions = task.parameters.get("evaluate")
         if questions is None:
             return Findings(_handed_in(submission, self.questions))
-        from grader.facts import Facts
+        from grader.answering.reference_facts import Facts
 
         found: dict[str, Any] = {}
         for name, fields in questions.items():

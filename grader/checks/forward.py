@@ -16,15 +16,15 @@ from builder.errors import RunError
 from builder.fields import Natural, Positive
 from builder.shapes import TensorType
 from grader.check import Array, Check, Findings, Question, Subject, Task
-from grader.injection import SKETCH_STREAM, Inputs, injected, injected_task, stream
-from grader.matching import match_outputs
+from grader.comparing.injection import SKETCH_STREAM, Inputs, injected, injected_task, stream
+from grader.comparing.layer_outputs import watched
+from grader.comparing.matching import match_outputs
+from grader.comparing.padding import Padding
 from grader.outcome import Blocked, Failed, Outcome, Passed
 from grader.outline import Outline
-from grader.padding import Padding
-from grader.watching import watched
 
 if TYPE_CHECKING:
-    from grader.submission import Submission
+    from grader.submission.submission import Submission
 
 DIRECTIONS: Final = 4
 

@@ -11,16 +11,26 @@ from pydantic import model_validator
 from builder.component import Accepted, Rejected
 from builder.errors import Cause, DataError
 from builder.fields import Count, Natural, Probability
-from builder.measure import Sampled
-from builder.measures.modes import modes as modes_of_a_mixture
-from builder.measures.nearest_neighbours import nearest_neighbours
+from builder.games.measures.measure import Sampled
+from builder.games.measures.modes import modes as modes_of_a_mixture
+from builder.games.measures.nearest_neighbours import nearest_neighbours
 from builder.shapes import TensorType
 from grader.check import Array, Check, Examples, Findings, Question, Role, Subject, Task
-from grader.critic import SURE, Opinion, covered, first_shown, near, reached, surely, toned, trained_critic
-from grader.generated import submitted_samples, trained_samples
 from grader.outcome import Failed, Outcome, Passed
 from grader.outline import Outline
-from grader.submission import Submission
+from grader.running.critic import (
+    SURE,
+    Opinion,
+    covered,
+    first_shown,
+    near,
+    reached,
+    surely,
+    toned,
+    trained_critic,
+)
+from grader.running.generated_samples import submitted_samples, trained_samples
+from grader.submission.submission import Submission
 
 GAME: Final = 9  # passes of both players for one example: there and back, on real and on made ones
 MOST_COMPARED: Final = 2000

@@ -11,13 +11,13 @@ from pydantic import model_validator
 from builder.component import Accepted, Choice, Rejected
 from builder.errors import Cause
 from builder.fields import NonNegative
-from builder.training.metric import Metric, metrics
 from builder.training.metrics import classification as known
+from builder.training.metrics.metric import Metric, metrics
 from grader.check import Check, Examples, Findings, Question, Role, Subject, Task
 from grader.checks.accuracy import wilson
 from grader.outcome import Failed, Outcome, Passed
-from grader.predicting import asked, misfit, predicted
-from grader.submission import Submission
+from grader.running.predictions import asked, misfit, predicted
+from grader.submission.submission import Submission
 
 TRAINING: Final = "training."
 _ROUNDING: Final = 1e-9  # 0.99 − 0.94 is more than 0.05

@@ -17,10 +17,10 @@ from builder.component import Accepted, Rejected
 from builder.errors import Cause, DataError, RunError, SpecErrors
 from builder.fields import Count, Natural, Positive, Text
 from builder.shapes import TensorType
-from grader.cells import cell_of
 from grader.check import Check, Findings, Question, Role, Subject, Task
-from grader.injection import INPUT_STREAM, stream
-from grader.matching import Matching, match, weighted
+from grader.comparing.cell_equality import cell_of
+from grader.comparing.injection import INPUT_STREAM, stream
+from grader.comparing.matching import Matching, match, weighted
 from grader.outcome import Failed, Outcome, Passed, Refusal
 from grader.outline import Outline, OutlineLayer
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from builder.runtime.module import Network
-    from grader.submission import Submission
+    from builder.runtime.network.module import Network
+    from grader.submission.submission import Submission
 
 EXAMPLES: Final = 8
 FORWARD_AND_BACK: Final = 6  # equation by equation
@@ -130,10 +130,10 @@ class gradient_flow(Check):
         )
 
     def work(self, task: Task, submission: Submission) -> Findings:
-        from builder.runtime.module import build
+        from builder.runtime.network.module import build
 
         if self.at == "trained" and submission.has("weights"):
-            from grader.backpropagation import loaded
+            from grader.gradients.backpropagation import loaded
 
             network = loaded(submission, submission.weights)
         else:
@@ -203,7 +203,7 @@ class gradient_flow(Check):
             ends = [layer.name for layer in weighted(outline)]
             first, last = _of_outputs(network, value, (ends[0], ends[-1]))
         else:
-            from builder.runtime.through_time import gradient_norms
+            from builder.runtime.insight.through_time import gradient_norms
 
             try:
                 norms = gradient_norms(network, of[0], of[1], value)
@@ -217,7 +217,7 @@ class gradient_flow(Check):
         """L = Σ v·output of the first output, at its last step where it has steps."""
         import torch
 
-        from builder.runtime.through_time import asked_of_the_end
+        from builder.runtime.insight.through_time import asked_of_the_end
 
         inputs = {
             name: torch.from_numpy(self._drawn(kind, place))
@@ -249,7 +249,7 @@ class gradient_flow(Check):
     def _baseline(self, text: str, submission: Submission) -> float:
         """The ratio of the network that it is compared with: the lecturer's, in the reference's worker."""
         from builder import loads
-        from builder.runtime.module import build
+        from builder.runtime.network.module import build
 
         try:
             spec = loads(text, str(self.against or "the baseline"), submission.folder)
@@ -283,7 +283,7 @@ def _of_outputs(network: Network, value: Callable[[], Tensor], names: tuple[str,
     """The root mean square of ∂L/∂output of two layers."""
     import torch
 
-    from grader.watching import watched
+    from grader.comparing.layer_outputs import watched
 
     seen: dict[str, Tensor] = {}
     for name in names:

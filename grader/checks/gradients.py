@@ -14,15 +14,15 @@ from pydantic import model_validator
 from builder.component import Accepted, Choice, Rejected
 from builder.errors import Cause
 from builder.fields import Natural, Positive
-from builder.training.loss import Loss, losses
+from builder.training.losses.loss import Loss, losses
 from grader.check import Array, Check, Findings, Question, Role, Subject, Task
-from grader.given import Given
-from grader.injection import Inputs, injected_task, input_names, read_inputs
+from grader.comparing.injection import Inputs, injected_task, input_names, read_inputs
+from grader.gradients.given_files import Given
 from grader.outcome import Blocked, Failed, Outcome, Passed, Refusal
 from grader.outline import Outline
 
 if TYPE_CHECKING:
-    from grader.submission import Submission
+    from grader.submission.submission import Submission
 
 FORWARD_AND_BACK: Final = 3
 SHOWN: Final = 3
@@ -116,7 +116,7 @@ class gradients(Check):
             # A value and its gradient.
             return Task(task.parameters, task.arrays, task.operations, 2 * task.values)
         if subject.is_reference:
-            from grader.backpropagation import given_task
+            from grader.gradients.backpropagation import given_task
 
             return given_task(question, subject, self.given, self.loss)
         given = read_inputs(question.folder, self.given.input, question.required.inputs)
@@ -128,7 +128,7 @@ class gradients(Check):
     def work(self, task: Task, submission: Submission) -> Findings:
         if "expected" in task.parameters:
             return _submitted(task.parameters["expected"], submission)
-        from grader.backpropagation import by_autograd, of_the_loss
+        from grader.gradients.backpropagation import by_autograd, of_the_loss
 
         if self.given is not None:
             return of_the_loss(task, submission)
@@ -158,7 +158,7 @@ class gradients(Check):
                 direction=f"the gradient of `{worst}` is wrong",
                 detail="; ".join(f"{name}: {error:.1e}" for name, error in errors.items()),
             )
-        from grader.slips import Slips
+        from grader.gradients.gradient_slips import Slips
 
         slips = Slips(found, reference, wrong, self.bound)
         return Failed(

@@ -14,9 +14,9 @@ from builder.shapes import TensorType
 from grader.check import Array, Check, Findings, Question, Subject, Task
 from grader.outcome import Failed, Outcome, Passed
 from grader.outline import Outline
-from grader.predicting import misfit, output_of
-from grader.submission import Submission
-from grader.training_here import loss_of_a_constant, loss_on, trained_here, training_task
+from grader.running.predictions import misfit, output_of
+from grader.running.trained_here import loss_of_a_constant, loss_on, trained_here, training_task
+from grader.submission.submission import Submission
 
 MOST_STEPS: Final = 10_000
 MOST_SEEDS: Final = 9

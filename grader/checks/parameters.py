@@ -9,14 +9,14 @@ from pydantic import model_validator
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
 from builder.fields import Natural
+from builder.language.source import describe
 from builder.shapes import count
-from builder.source import describe
 from grader.check import Check, Findings, Question, Subject, Task
 from grader.outcome import Failed, Outcome, Passed
 from grader.outline import Outline
 
 if TYPE_CHECKING:
-    from grader.submission import Submission
+    from grader.submission.submission import Submission
 
 
 @final

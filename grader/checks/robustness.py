@@ -13,20 +13,27 @@ from typing import Annotated, ClassVar, Final, Literal, Self, final
 import numpy as np
 from pydantic import model_validator
 
-from builder.attack import Attack
 from builder.component import Accepted, Choices, Component, Rejected
-from builder.dataset import Data
-from builder.disturbance import Disturbance
+from builder.data.section import Data
 from builder.errors import Cause
 from builder.fields import Count, Natural, Probability
+from builder.robustness.attacks.attack import Attack
+from builder.robustness.disturbances.disturbance import Disturbance
 from builder.training.metrics.classification import predicted
-from grader.attacked import FEW, MORE, SATURATING, against_the_reference, against_the_submission, spread
 from grader.check import Array, Check, Examples, Findings, Question, Role, Subject, Task
 from grader.checks.accuracy import wilson
 from grader.outcome import Failed, Outcome, Passed
-from grader.predicting import held, misfit, said_of
-from grader.submission import Submission
-from grader.threats import named, passes, threats
+from grader.running.predictions import held, misfit, said_of
+from grader.running.threats import named, passes, threats
+from grader.running.under_attack import (
+    FEW,
+    MORE,
+    SATURATING,
+    against_the_reference,
+    against_the_submission,
+    spread,
+)
+from grader.submission.submission import Submission
 
 BATCH_VALUES: Final = 1 << 21
 FORWARD_AND_BACK: Final = 3

@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any, Final, Self, final
 
 from pydantic import model_validator
 
+from builder.cells.meaning.equality import Equal
 from builder.component import Accepted, Rejected
-from builder.equality import Equal
 from builder.errors import Cause, RunError, did_you_mean
 from builder.fields import Flag
+from builder.language.source import describe
 from builder.shapes import TensorType
-from builder.source import describe
-from grader.cells import Comparer, cell_of
 from grader.check import Check, Findings, Question, Subject, Task
-from grader.matching import PASSING, align, match_inputs
+from grader.comparing.cell_equality import Comparer, cell_of
+from grader.comparing.matching import PASSING, align, match_inputs
 from grader.outcome import Blocked, Failed, Outcome, Passed
 from grader.outline import Outline, OutlineLayer
 
 if TYPE_CHECKING:
-    from grader.submission import Submission
+    from grader.submission.submission import Submission
 
 SHOWN: Final = 3
 # A layer in another's place is one slip, not two; a right type counts before a right shape before a name.

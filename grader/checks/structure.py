@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Any, Final, Self, final
 import numpy as np
 from pydantic import model_validator
 
+from builder.cells.meaning.equality import Counterexample, Equal
 from builder.component import Accepted, Rejected
-from builder.equality import Counterexample, Equal
 from builder.errors import Cause, RunError, did_you_mean
-from builder.layer import layers
-from builder.source import describe
-from grader.cells import Comparer, cell_of, known_cell
+from builder.language.source import describe
+from builder.layers.layer import layers
 from grader.check import Array, Check, Findings, Question, Subject, Task
-from grader.gates import Gates
-from grader.matching import MOST_CELLS
+from grader.comparing.cell_equality import Comparer, cell_of, known_cell
+from grader.comparing.gates import Gates
+from grader.comparing.matching import MOST_CELLS
 from grader.outcome import Failed, Outcome, Passed
 from grader.outline import Outline, OutlineLayer
 
 if TYPE_CHECKING:
-    from builder.cell import Cell
-    from grader.submission import Submission
+    from builder.cells.cell import Cell
+    from grader.submission.submission import Submission
 
 DIGITS: Final = 4
 _BOUNDS: Final = "As in `{Conv2d: 2, Dropout: {min: 1, max: 3}}`."
@@ -207,7 +207,7 @@ class structure(Check):
 
 
 def _check_type(name: str, field: str) -> None:
-    from builder.library import shipped
+    from builder.spec.library import shipped
 
     if name not in layers and name not in layers.later and name not in shipped():
         raise Cause(

@@ -9,12 +9,12 @@ from typing import ClassVar, Final, final
 
 from builder.component import Accepted, Rejected
 from builder.errors import SpecErrors, did_you_mean
-from builder.source import Mapping, Node, Scalar
+from builder.language.source import Mapping, Node, Scalar
 from grader.check import Allow, Check, Findings, Question, Subject, Task
-from grader.limits import MOST_EQUATIONS
 from grader.outcome import Failed, Outcome, Passed, Refusal
 from grader.outline import Outline
-from grader.submission import Submission, without
+from grader.submission.limits import MOST_EQUATIONS
+from grader.submission.submission import Submission, without
 
 SHOWN: Final = 20
 _NUMBER: Final = re.compile(r"(?<![\w.])(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")

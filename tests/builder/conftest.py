@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from builder.cell import Cell
-from builder.cell_reader import read_cell
+from builder.cells.cell import Cell
+from builder.cells.reader import read_cell
 from builder.errors import Place, Report
-from builder.source import read_text
+from builder.language.source import read_text
 
 
 @pytest.fixture(scope="session")

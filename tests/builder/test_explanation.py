@@ -8,9 +8,9 @@ import pytest
 from torch import nn
 
 from builder import loads
-from builder.cell import Cell
+from builder.cells.cell import Cell
 from builder.explanation import MEANING, Product, explain, explain_cell
-from builder.library import shipped, shipped_cell
+from builder.spec.library import shipped, shipped_cell
 
 
 def library(name: str) -> Cell:

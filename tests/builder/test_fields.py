@@ -10,8 +10,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from builder import fields
 from builder.fields import pair
+from builder.language.source import Document, Scalar, Sequence, read_text
 from builder.reader import sentence
-from builder.source import Document, Scalar, Sequence, read_text
 
 TAKES: list[tuple[str, str, object]] = [
     ("Int", "-3", -3),

@@ -11,9 +11,9 @@ from pydantic import model_validator
 from builder.component import Accepted, Catalogue, Choice, Choices, Component
 from builder.errors import Cause, Place, Report
 from builder.fields import Count, Flag, NaturalOrPair, Positive, Text
-from builder.layer import Layer, layers
+from builder.language.source import Mapping, read_text
+from builder.layers.layer import Layer, layers
 from builder.reader import Reader, Unknown, Unresolved
-from builder.source import Mapping, read_text
 
 
 @final

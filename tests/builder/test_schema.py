@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from builder.layer import layers
+from builder.layers.layer import layers
 from builder.schema import schema
 
 

@@ -187,8 +187,9 @@ def test_validate_imports_only_what_the_spec_names(spec: Path) -> None:
     code = (
         "import sys; from cli.main import main; assert main() == 0\n"
         "named = {m.removeprefix('builder.training.') for m in sys.modules if '.training.' in m}\n"
-        "assert named == set('section loss metric optimizer scheduler initializer "
-        "losses losses.classification metrics metrics.classification optimizers optimizers.adam'.split()), named"
+        "assert named == set('section losses losses.loss losses.classification metrics metrics.metric "
+        "metrics.classification optimizers optimizers.optimizer optimizers.adam schedulers "
+        "schedulers.scheduler initializers initializers.initializer'.split()), named"
     )
     subprocess.run(
         [sys.executable, "-c", code, "validate", str(spec)],
@@ -358,7 +359,7 @@ def test_a_fault_of_ours_is_3_and_no_traceback_is_shown(
         raise ZeroDivisionError("ours")
 
     monkeypatch.delenv("GRADSPEC_DEBUG", raising=False)
-    monkeypatch.setattr("cli.judging.load", fault)
+    monkeypatch.setattr("cli.commands.validate.load", fault)
     monkeypatch.setattr(sys, "argv", ["gradspec", "validate", str(spec)])
     assert cli.main.main() == 3
     stderr = capsys.readouterr().err

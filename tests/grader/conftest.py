@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from grader import ClassResult, Limits, SubmissionResult, grade
-from grader.pool import Server
+from grader.worker.pool import Server
 
 MODEL = """\
 name: small
@@ -56,7 +56,7 @@ class Classroom:
         from safetensors.torch import save
 
         from builder import loads
-        from builder.runtime.module import build
+        from builder.runtime.network.module import build
 
         return save(build(loads(model), seed).state_dict())
 

@@ -11,8 +11,8 @@ import pytest
 import grader
 from builder.component import Accepted, Component, Rejected
 from builder.errors import Report
+from builder.language.source import Mapping, read_text
 from builder.reader import Reader
-from builder.source import Mapping, read_text
 from grader.check import checks
 
 

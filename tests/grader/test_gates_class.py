@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from grader import grade
-from grader.pool import Server
+from grader.worker.pool import Server
 
 ASSIGNMENT = Path(str(files("specs") / "assignments" / "gates-lstm"))
 ALL = {
@@ -93,7 +93,7 @@ def test_the_class_is_what_its_script_writes() -> None:
 
 
 def test_a_student_can_check_gates_at_home() -> None:
-    from grader.home import check_folder
+    from grader.marking.at_home import check_folder
 
     found = check_folder(ASSIGNMENT / "assignment.yaml", ASSIGNMENT / "class" / "euler")
     outcomes = {one.planned.name: type(one.outcome).__name__ for one in found.checks}

@@ -14,7 +14,7 @@ import pytest
 from safetensors.numpy import load, save
 
 from grader import Blocked, Broken, CheckResult, Failed, Limits, Passed, SubmissionResult
-from grader.pool import Worker
+from grader.worker.pool import Worker
 
 if TYPE_CHECKING:
     from tests.grader.conftest import Classroom

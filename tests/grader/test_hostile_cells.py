@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from grader.limits import Limits
 from grader.outcome import Blocked, Failed, Passed
+from grader.submission.limits import Limits
 
 if TYPE_CHECKING:
     from tests.grader.conftest import Classroom

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from grader import SubmissionResult, grade
-from grader.pool import Server
+from grader.worker.pool import Server
 
 ASSIGNMENT = """\
 assignment: mutants

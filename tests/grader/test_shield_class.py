@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from grader import grade
-from grader.pool import Server
+from grader.worker.pool import Server
 
 ASSIGNMENT = Path(str(files("specs") / "assignments" / "shield-digits"))
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, final
 
 from builder.component import Accepted, Rejected
-from builder.dataset import Target
+from builder.data.section import Target
 from builder.errors import Cause
 from builder.fields import Checked, Int, Probability, wrong
 from builder.shapes import TensorType
-from builder.training.loss import REFUSED, Criterion, Loss, Reduction, expect_reals
+from builder.training.losses.loss import REFUSED, Criterion, Loss, Reduction, expect_reals
 
 if TYPE_CHECKING:
     import torch

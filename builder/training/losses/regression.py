@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, final
 
 from builder.component import Accepted, Rejected
-from builder.dataset import Target
+from builder.data.section import Target
 from builder.fields import Positive
 from builder.shapes import TensorType
-from builder.training.loss import Criterion, Loss, Reduction, expect_reals
+from builder.training.losses.loss import Criterion, Loss, Reduction, expect_reals
 
 if TYPE_CHECKING:
     import torch

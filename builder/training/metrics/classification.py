@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, final
 
 from builder.component import Rejected
-from builder.dataset import Target
+from builder.data.section import Target
 from builder.errors import Cause
 from builder.shapes import TensorType
-from builder.training.metric import Metric
+from builder.training.metrics.metric import Metric
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

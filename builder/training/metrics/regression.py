@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, final
 
 from builder.component import Rejected
-from builder.training.metric import Metric
+from builder.training.metrics.metric import Metric
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

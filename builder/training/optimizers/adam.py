@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, final
 
 from builder.component import Accepted, Rejected
 from builder.fields import Checked, Flag, NonNegative, wrong
-from builder.training.optimizer import Optimizer
+from builder.training.optimizers.optimizer import Optimizer
 
 if TYPE_CHECKING:
     from torch import nn

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from builder.component import Accepted, Rejected
 from builder.fields import BelowOne, Flag, NonNegative, Positive, Probability
-from builder.training.optimizer import Optimizer
+from builder.training.optimizers.optimizer import Optimizer
 
 if TYPE_CHECKING:
     from torch import nn

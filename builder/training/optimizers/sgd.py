@@ -9,7 +9,7 @@ from pydantic import model_validator
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
 from builder.fields import Flag, NonNegative
-from builder.training.optimizer import Optimizer
+from builder.training.optimizers.optimizer import Optimizer
 
 if TYPE_CHECKING:
     from torch import nn

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from builder.attribution import Asked
+from builder.attributions.attribution import Asked
 from builder.attributions.grad_cam import GradCAM
 from builder.errors import Cause
 

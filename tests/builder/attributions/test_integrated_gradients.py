@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from builder.attribution import Asked
+from builder.attributions.attribution import Asked
 from builder.attributions.integrated_gradients import IntegratedGradients
 
 pytest.importorskip("captum")

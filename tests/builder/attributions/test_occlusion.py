@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from builder.attribution import Asked
+from builder.attributions.attribution import Asked
 from builder.attributions.occlusion import Occlusion
 from builder.errors import Cause
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from builder.attribution import Asked
+from builder.attributions.attribution import Asked
 from builder.attributions.saliency import Saliency
 
 pytest.importorskip("captum")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from builder.layer import Layer
+from builder.layers.layer import Layer
 from builder.layers.rectifiers import LeakyReLU, PReLU, ReLU
 from builder.shapes import TensorType
 

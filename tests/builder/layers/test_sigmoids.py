@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from builder.errors import Cause
-from builder.layer import Layer
+from builder.layers.layer import Layer
 from builder.layers.sigmoids import Hardsigmoid, Hardtanh, Sigmoid, Softsign, Tanh
 
 

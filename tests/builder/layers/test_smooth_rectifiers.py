@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from builder.layer import Layer
+from builder.layers.layer import Layer
 from builder.layers.smooth_rectifiers import ELU, GELU, SELU, Hardswish, Mish, SiLU, Softplus
 
 PHI_1 = 0.5 * (1 + math.erf(1 / math.sqrt(2)))

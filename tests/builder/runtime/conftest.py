@@ -11,8 +11,8 @@ import torch
 
 from builder import loads
 from builder.runtime import Proof, Run, train
-from builder.runtime.c_compiler import NotCompiled, compiler
-from builder.spec import ModelSpec
+from builder.runtime.cells.compiled.c_compiler import NotCompiled, compiler
+from builder.spec.spec import ModelSpec
 
 MLP = """
 name: small

@@ -10,7 +10,7 @@ from torch import nn
 
 from builder.errors import DataError, RunError
 from builder.runtime import Run, evaluate, predict
-from builder.runtime.data import load_arrays
+from builder.runtime.data.splits import load_arrays
 
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])

@@ -16,9 +16,16 @@ from torch import nn
 from builder import loads
 from builder.errors import ExportError, RunError, TrainingError
 from builder.runtime import Run, build, train
-from builder.runtime.data import load_splits
-from builder.runtime.events import BatchDone, CheckpointSaved, EpochDone, EpochStarted, Event, StoppedEarly
-from builder.spec import ModelSpec
+from builder.runtime.data.splits import load_splits
+from builder.runtime.training.events import (
+    BatchDone,
+    CheckpointSaved,
+    EpochDone,
+    EpochStarted,
+    Event,
+    StoppedEarly,
+)
+from builder.spec.spec import ModelSpec
 
 Small = Callable[..., ModelSpec]
 ADAM = "train.optimizer={Adam: {lr: 1e-2}}"

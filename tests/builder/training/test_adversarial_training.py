@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from builder import loads
-from builder.attacks.pgd import PGD
-from builder.resolve import to_yaml
+from builder.elaborate.resolve import to_yaml
+from builder.robustness.attacks.pgd import PGD
 from builder.training.adversarial_training import AdversarialTraining
 
 Complaints = Callable[[Callable[[], object]], list[str]]
@@ -145,6 +145,6 @@ def test_a_spec_without_it_does_not_import_attacks() -> None:
     code = (
         "import sys; from builder import loads; loads('input: [4]\\nlayers: [{Linear: 2}]\\n"
         "train: {loss: CrossEntropyLoss, optimizer: Adam, epochs: 1}');"
-        "assert 'builder.attack' not in sys.modules and 'builder.training.section' in sys.modules"
+        "assert 'builder.robustness.attacks.attack' not in sys.modules and 'builder.training.section' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

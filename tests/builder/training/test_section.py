@@ -5,17 +5,17 @@ from __future__ import annotations
 import yaml
 
 from builder.component import Component
-from builder.dataset import Target
+from builder.data.section import Target
 from builder.errors import Report, SpecError
+from builder.language.source import Mapping, read_text
 from builder.reader import Reader
 from builder.shapes import TensorType
-from builder.source import Mapping, read_text
 from builder.training.losses.classification import CrossEntropyLoss
 from builder.training.losses.regression import MSELoss
 from builder.training.metrics.classification import accuracy
 from builder.training.metrics.regression import mae
 from builder.training.optimizers.sgd import SGD
-from builder.training.schedulers import ReduceLROnPlateau
+from builder.training.schedulers.torch_schedulers import ReduceLROnPlateau
 from builder.training.section import EarlyStopping, Train
 
 TEN = Target(classes=10)

@@ -10,12 +10,12 @@ import pytest
 
 from builder import loads
 from builder.errors import Report
+from builder.language.source import read_text
 from builder.reader import Reader
-from builder.source import read_text
 from grader.check import Check, Findings, Question, Role, Subject, Task, checks
 from grader.outcome import Outcome, Refusal
 from grader.outline import Outline
-from grader.submission import Submission
+from grader.submission.submission import Submission
 
 NAMES: dict[Role, str] = {
     "model": "model.yaml",
@@ -96,6 +96,6 @@ def _found(check: Check, question: Question, subject: Subject, folder: Path) -> 
 
 
 def _loss(text: str) -> object:
-    from builder.training.loss import losses
+    from builder.training.losses.loss import losses
 
     return Reader(Report(), {}).choice(losses, read_text(text).root)

@@ -11,15 +11,15 @@ from safetensors.numpy import save_file
 from sklearn.metrics import accuracy_score
 
 from builder import loads
-from builder.dataset import Target
+from builder.data.section import Target
 from builder.shapes import TensorType
-from builder.training.metric import metrics
+from builder.training.metrics.metric import metrics
 from grader import Failed, Passed
 from grader.check import Examples, Findings, Question, Role, Subject, Task
 from grader.checks.accuracy import accuracy, wilson
 from grader.outcome import Outcome, Refusal
 from grader.outline import Outline
-from grader.submission import Submission
+from grader.submission.submission import Submission
 
 if TYPE_CHECKING:
     from tests.grader.conftest import Classroom
@@ -93,9 +93,9 @@ def test_predictions_are_those_of_the_network_by_hand(classroom: Classroom, weig
     from safetensors.torch import load
 
     from builder import loads
-    from builder.runtime.data import load_arrays
-    from builder.runtime.module import build
-    from grader.assignment import read_assignment
+    from builder.runtime.data.splits import load_arrays
+    from builder.runtime.network.module import build
+    from grader.assignment.assignment import read_assignment
 
     asked = read_assignment(classroom.assignment)
     assert asked.data is not None

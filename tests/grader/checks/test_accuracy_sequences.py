@@ -16,23 +16,23 @@ from safetensors.numpy import load_file, save_file
 from sklearn.metrics import accuracy_score, root_mean_squared_error
 
 from builder import loads
-from builder.data_files import read_data
-from builder.run_folder import WEIGHTS
+from builder.files.data import read_data
+from builder.files.run_folder import WEIGHTS
 from builder.runtime import Run, build, evaluate, predict
-from builder.runtime.data import load_arrays, load_splits
-from builder.runtime.loop import Loop
-from builder.runtime.run import save_weights, write_spec
-from builder.training.metric import metrics
+from builder.runtime.data.splits import load_arrays, load_splits
+from builder.runtime.runs.run import save_weights, write_spec
+from builder.runtime.training.loop import Loop
+from builder.training.metrics.metric import metrics
 from grader import grade
-from grader.assignment import read_assignment
+from grader.assignment.assignment import read_assignment
 from grader.check import Examples, Findings, Question, Role, Subject, Task
 from grader.checks.accuracy import accuracy
-from grader.limits import Limits
+from grader.marking.reference import load_examples
 from grader.outcome import Failed, Outcome, Passed, Refusal
 from grader.outline import Outline
-from grader.pool import Server
-from grader.reference import load_examples
-from grader.submission import Submission
+from grader.submission.limits import Limits
+from grader.submission.submission import Submission
+from grader.worker.pool import Server
 
 NAMES: dict[Role, str] = {"model": "spec.yaml", "weights": "weights.safetensors"}
 SPLIT = "split: {train: 0.6, test: 0.4}"

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builder.errors import RunError, SpecErrors
-from grader.asked import shown, understood
-from grader.assignment import read_assignment
+from grader.answering.question import shown, understood
+from grader.assignment.assignment import read_assignment
 from grader.outcome import Failed, Outcome, Passed
 
 REFERENCE = """\

@@ -10,16 +10,16 @@ import pytest
 from safetensors.numpy import save as file_of
 
 from builder import loads
-from builder.dataset import Data, Split, Target, datasets
+from builder.data.section import Data, Split, Target, datasets
 from builder.errors import SpecErrors
-from builder.runtime.data import load_arrays
-from builder.runtime.module import build_networks
+from builder.runtime.data.splits import load_arrays
+from builder.runtime.network.module import build_networks
 from grader import Failed, Passed
-from grader.assignment import read_assignment
+from grader.assignment.assignment import read_assignment
 from grader.check import Array, Examples, Findings, Question, Subject
 from grader.checks.gan import gan
-from grader.critic import covered, surely, trained_critic
 from grader.outcome import Outcome
+from grader.running.critic import covered, surely, trained_critic
 
 if TYPE_CHECKING:
     from tests.grader.conftest import Classroom
@@ -178,7 +178,7 @@ def test_coverage_is_prdcs(digits: dict[str, Array]) -> None:
 @pytest.fixture
 def easily(monkeypatch: pytest.MonkeyPatch) -> None:
     """The reference is not held to its own bounds: two epochs make no forger."""
-    monkeypatch.setattr("grader.reference._judge", lambda assignment, marker, asked: None)
+    monkeypatch.setattr("grader.marking.reference._judge", lambda assignment, marker, asked: None)
 
 
 def remembering(digits: Array) -> bytes:

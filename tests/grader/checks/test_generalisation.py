@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from builder.dataset import Target
+from builder.data.section import Target
 from builder.errors import SpecErrors
-from builder.training.metric import metrics
+from builder.training.metrics.metric import metrics
 from grader import Blocked, Failed, Passed
-from grader.assignment import read_assignment
+from grader.assignment.assignment import read_assignment
 from grader.check import Examples, Findings, Question, Subject
 from grader.checks.generalisation import generalisation
 from grader.outcome import Outcome
@@ -75,9 +75,9 @@ def trained(model: str, epochs: int, examples: int) -> bytes:
     from safetensors.torch import save
 
     from builder import loads
-    from builder.dataset import Data, Split, datasets
-    from builder.runtime.data import load_arrays
-    from builder.runtime.module import build
+    from builder.data.section import Data, Split, datasets
+    from builder.runtime.data.splits import load_arrays
+    from builder.runtime.network.module import build
 
     data = Data(source=datasets["Digits"](), split=Split(train=0.5, test=0.5))
     x, y, _ = load_arrays(data, Path(), "train")

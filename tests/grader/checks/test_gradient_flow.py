@@ -10,7 +10,7 @@ import torch
 
 from builder import loads
 from builder.errors import DataError
-from builder.runtime.module import build
+from builder.runtime.network.module import build
 from grader.checks.gradient_flow import gradient_flow
 from grader.outcome import Failed, Outcome, Passed
 from grader.outline import Outline

@@ -13,9 +13,9 @@ from safetensors.numpy import save
 
 from grader.check import Task
 from grader.checks.gradients import gradients
-from grader.given import Given
+from grader.gradients.given_files import Given
 from grader.outcome import Failed, Outcome, Passed
-from grader.submission import Submission
+from grader.submission.submission import Submission
 
 REFERENCE = "input: [3]\nlayers: [{Linear: 4}, Tanh, {Linear: 2}]\n"
 SUBMITTED = "gradients: {of: submitted, given: {input: x.npz, weights: w.safetensors, target: y.npz}}"

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from builder.dataset import Data, Split, Target, datasets
+from builder.data.section import Data, Split, Target, datasets
 from builder.errors import SpecErrors
-from builder.training.loss import losses
-from builder.training.optimizer import optimizers
+from builder.training.losses.loss import losses
+from builder.training.optimizers.optimizer import optimizers
 from builder.training.section import Train
 from grader import Blocked, Failed, Passed
-from grader.assignment import read_assignment
+from grader.assignment.assignment import read_assignment
 from grader.check import Check, Examples, Findings, Question, Subject
 from grader.checks.learning import learning
-from grader.training_here import loss_of_a_constant, loss_on
+from grader.running.trained_here import loss_of_a_constant, loss_on
 
 if TYPE_CHECKING:
     from tests.grader.conftest import Classroom
@@ -87,7 +87,7 @@ def test_logs_of_nothing_bring_no_loss_below_that_of_probabilities() -> None:
 
 
 def test_the_best_constant_answer_to_reals_is_their_variance() -> None:
-    from builder.runtime.preprocessing import Preprocessing
+    from builder.runtime.data.preprocessing import Preprocessing
 
     reals = np.random.default_rng(0).normal(5, 3, (500, 1)).astype(np.float32)
     found = question_of(reals, "MSELoss", None)
@@ -150,8 +150,8 @@ def test_the_same_steps_as_a_loop_by_hand(classroom: Classroom, freely: None) ->
     from torch.nn.functional import cross_entropy
 
     from builder import loads
-    from builder.runtime.data import load_splits
-    from builder.runtime.module import build
+    from builder.runtime.data.splits import load_splits
+    from builder.runtime.network.module import build
 
     classroom.write(ASSIGNMENT, MODEL)
     classroom.submit("ada", MODEL)

@@ -14,18 +14,18 @@ from safetensors.numpy import load as arrays_of
 from safetensors.numpy import save as file_of
 
 from builder import loads
-from builder.dataset import Data, Split, Target, datasets
+from builder.data.section import Data, Split, Target, datasets
 from builder.errors import SpecErrors
-from builder.runtime.data import load_arrays
-from builder.runtime.module import build
+from builder.runtime.data.splits import load_arrays
+from builder.runtime.network.module import build
 from grader import Failed, Passed
-from grader.assignment import read_assignment
-from grader.attacked import FEW, spread
+from grader.assignment.assignment import read_assignment
 from grader.check import Array, Examples, Findings, Question, Subject
 from grader.checks.robustness import robustness
 from grader.outcome import Outcome
-from grader.result import SubmissionResult
-from grader.threats import named, passes, threats
+from grader.results.result import SubmissionResult
+from grader.running.threats import named, passes, threats
+from grader.running.under_attack import FEW, spread
 
 if TYPE_CHECKING:
     from tests.grader.conftest import Classroom
@@ -223,7 +223,7 @@ def test_the_same_submission_gets_the_same(room: Classroom, plain: bytes) -> Non
 
 
 def test_disturbances_are_the_same_for_all_and_need_no_gradient(room: Classroom, plain: bytes) -> None:
-    from builder.disturbances.geometric import Rotation
+    from builder.robustness.disturbances.geometric import Rotation
 
     text = ASSIGNMENT.replace("FULL", "0.01").replace(
         "[{FGSM: {eps: 0.1}}, {PGD: {eps: 0.1, steps: 10}}]", "[{Rotation: 15}]"

@@ -10,8 +10,8 @@ import torch
 
 from builder import loads
 from builder.errors import RunError
-from builder.runtime.plain_cell import unrolled
-from grader.cells import known_cell
+from builder.runtime.cells.plain import unrolled
+from grader.comparing.cell_equality import known_cell
 from grader.outcome import Failed, Outcome, Passed
 
 Judge = Callable[..., Outcome]

@@ -11,7 +11,7 @@ from grader.check import Allow, Findings, Question, Subject, Task
 from grader.checks.valid import outline_of, valid
 from grader.outcome import Outcome, Refusal
 from grader.outline import Outline
-from grader.submission import Submission
+from grader.submission.submission import Submission
 
 if TYPE_CHECKING:
     from tests.grader.conftest import Classroom

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from builder.dataset import Target
+from builder.data.section import Target
 from builder.errors import Cause
 from builder.shapes import TensorType
-from builder.training.loss import Loss
 from builder.training.losses.classification import BCEWithLogitsLoss, CrossEntropyLoss, NLLLoss
+from builder.training.losses.loss import Loss
 
 TEN, TWO, REALS = Target(classes=10), Target(classes=2), Target(shape=(3,))
 

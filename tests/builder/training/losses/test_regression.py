@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from builder.dataset import Target
+from builder.data.section import Target
 from builder.errors import Cause
 from builder.shapes import TensorType
-from builder.training.loss import Loss
+from builder.training.losses.loss import Loss
 from builder.training.losses.regression import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
 
 TEN, REALS = Target(classes=10), Target(shape=(3,))

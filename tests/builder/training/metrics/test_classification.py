@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from sklearn import metrics as theirs
 
-from builder.dataset import Target
+from builder.data.section import Target
 from builder.errors import Cause
 from builder.shapes import TensorType
-from builder.training.metric import Metric
 from builder.training.metrics.classification import accuracy, f1, precision, recall, top_5_accuracy
+from builder.training.metrics.metric import Metric
 
 
 def _macro(score: Callable[..., float]) -> Callable[..., float]:

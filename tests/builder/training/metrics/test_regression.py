@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as theirs
 
-from builder.training.metric import Metric
+from builder.training.metrics.metric import Metric
 from builder.training.metrics.regression import mae, mse, r2, rmse
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from builder.training.optimizer import Optimizer
+from builder.training.optimizers.optimizer import Optimizer
 
 Make = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from torch import optim
 
-from builder.training.optimizer import Optimizer
 from builder.training.optimizers.adam import Adam, AdamW, NAdam, RAdam
+from builder.training.optimizers.optimizer import Optimizer
 
 
 @pytest.mark.parametrize(

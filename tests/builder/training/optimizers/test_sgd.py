@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from torch import optim
 
-from builder.training.optimizer import Optimizer
+from builder.training.optimizers.optimizer import Optimizer
 from builder.training.optimizers.sgd import SGD
 
 

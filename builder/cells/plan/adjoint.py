@@ -1,0 +1,154 @@
+"""The backward half of a loop's plan: which adjoint goes where, times what."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Final
+
+from builder.cells.plan.body import Body
+from builder.cells.plan.derivative import ONE, ZERO, pulled_back
+from builder.cells.plan.listing import TooLarge
+from builder.cells.plan.loop import Backward, Carry, Late, PullNorm, PullProduct, Scale
+from builder.cells.plan.schedule import Schedule
+from builder.cells.term import Apply, Constant, Read, Term, Weight
+
+_MOST: Final = 20_000  # derivatives of single operations
+
+
+class Adjoints:
+    """``roots`` are the names whose adjoint is a value of its own. Coefficients are listed in the body's listing."""
+
+    def __init__(
+        self, body: Body, code: Mapping[str, Apply], members: Collection[str], schedule: Schedule
+    ) -> None:
+        self._body = body
+        self._code = code
+        self._names = list(code)
+        self._order = {name: at for at, name in enumerate(code)}
+        self._pulls = 0
+        self._members = members
+        self._schedule = schedule
+        norms = {name: one.operands[0] for name, one in code.items() if one.function == "layer_norm"}
+        ends = {*(one.operand for one in schedule.operands), *norms.values()}
+        self.roots = tuple(name for name in code if name in members or name in norms or Read(name) in ends)
+
+    def steps(self) -> Iterator[Backward]:
+        """One step of the adjoint, the forward instructions in reverse."""
+        written: set[Term] = {Read(name, previous=True) for name in self._body.carried}
+        written |= {Read(name) for name in self._members}
+
+        def first(target: Term) -> bool:
+            fresh = target not in written
+            written.add(target)
+            return fresh
+
+        products = {one.operand: one for one in self._schedule.operands}
+        roots = set(self.roots)
+        for instruction in reversed(self._schedule.instructions):
+            if instruction.function == "product":
+                product = products[instruction.operands[0][0]]  # type: ignore[index]
+                yield PullProduct(product, first(product.operand))
+            for name in instruction.outs:
+                if name not in roots or Read(name) not in written:
+                    continue
+                if self._code[name].function == "layer_norm":
+                    (operand,) = self._code[name].operands
+                    assert isinstance(operand, Read)
+                    yield PullNorm(name, operand, first(operand))
+                    continue
+                for leaf, coefficient in self._pulled(name, roots).items():
+                    if isinstance(leaf, Read) and not self._is_late(leaf):
+                        yield Carry(name, leaf, coefficient, first(leaf))
+
+    def late(self) -> Iterator[Late]:
+        """What vectors and values from before the loop get: from roots, and from sums whose adjoint is a slot's."""
+        tops = dict(self._sums())
+        stops = {*self.roots, *tops}
+        for name in (*self.roots, *tops):
+            for leaf, coefficient in self._pulled(name, stops).items():
+                if self._is_late(leaf):
+                    yield Late(tops.get(name, name), leaf, coefficient)
+
+    def leaves(self) -> tuple[Read | Weight, ...]:
+        """Vectors and values from before the loop that operations read."""
+        found = {one: None for operation in self._code.values() for one in operation.operands}
+        return tuple(one for one in found if isinstance(one, Read | Weight) and self._is_late(one))
+
+    def _is_late(self, leaf: Term) -> bool:
+        if isinstance(leaf, Read):
+            return leaf.name not in self._body.slots and leaf.name not in self._code
+        return isinstance(leaf, Weight)
+
+    def _sums(self) -> Iterator[tuple[str, str]]:
+        """The last of the sums that begin with a slot, and that slot: their adjoints are equal."""
+        for slot in self._body.slots:
+            here = Read(slot)
+            while (name := self._schedule.only_reader(here)) and name not in self.roots:
+                operation = self._code[name]
+                if operation.function not in ("add", "subtract") or operation.operands[0] != here:
+                    break
+                here = Read(name)
+            if here.name != slot:
+                yield here.name, slot
+
+    def _pulled(self, start: str, stops: Collection[str]) -> dict[Term, Term]:
+        """The derivative of ``start`` with respect to each leaf; ``stops`` are leaves."""
+        atom = self._body.listing.atom
+        found: dict[Term, Term] = {Read(start): ONE}
+        waiting = [-self._order[start]]  # the last one first
+        while waiting:
+            name = self._names[-heapq.heappop(waiting)]
+            operation = self._code[name]
+            if (name != start and name in stops) or operation.function == "layer_norm":
+                continue
+            self._pulls += 1
+            if self._pulls > _MOST:
+                raise TooLarge
+            gains = pulled_back(operation, Read(name), found.pop(Read(name)))
+            for operand, gain in zip(operation.operands, gains, strict=True):
+                if gain == ZERO or isinstance(operand, Constant):
+                    continue
+                inner = isinstance(operand, Read) and not operand.previous and operand.name in self._order
+                if inner and operand not in found:
+                    heapq.heappush(waiting, -self._order[operand.name])  # type: ignore[union-attr]
+                found[operand] = atom(Apply("add", (found.get(operand, ZERO), atom(gain))))
+        found.pop(Read(start), None)
+        return found
+
+
+def landed(
+    coefficients: Mapping[str, Apply],
+    slots: Sequence[str],
+    backward: Sequence[Backward],
+    read: Sequence[Term],
+) -> tuple[dict[str, int], tuple[Backward, ...]]:
+    """Which coefficients are worked out in the adjoint of their slot, and the steps that then scale them there."""
+    landing: dict[str, int] = {}
+    kept: list[Backward] = []
+    places = {name: at for at, name in enumerate(slots)}
+    uses = Counter(read)
+    for one in backward:
+        match one:
+            case Carry(source, Read(target), Read(name) as coefficient, True) if (
+                target in places and name in coefficients and uses[coefficient] == 1
+            ):
+                landing[name] = places[target]
+                kept.append(Scale(source, landing[name], landing[name] + 1))
+            case _:
+                kept.append(one)
+    return landing, tuple(_joined(kept))
+
+
+def _joined(steps: Sequence[Backward]) -> Iterator[Backward]:
+    """Scalings by one source that follow upon each other, neighbouring slots at once."""
+    for source, group in itertools.groupby(steps, lambda one: one.source if isinstance(one, Scale) else None):
+        if source is None:
+            yield from group
+            continue
+        starts = sorted(one.start for one in group if isinstance(one, Scale))
+        for _, run in itertools.groupby(enumerate(starts), lambda pair: pair[1] - pair[0]):
+            neighbours = [start for _, start in run]
+            yield Scale(source, neighbours[0], neighbours[-1] + 1)

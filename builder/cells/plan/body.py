@@ -1,0 +1,106 @@
+"""A loop's equations as single operations on slots, carried values and what was taken out of the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from builder.cells.cell import CellParameter
+from builder.cells.plan.listing import Listing, addends, total
+from builder.cells.term import Apply, Project, Read, Term, Weight, parts
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Matrices with what each multiplies, before and within the loop, and biases."""
+
+    static: list[tuple[str, Read]]
+    inner: list[tuple[str, Read]]
+    biases: tuple[str, ...]
+
+
+class Body:
+    """The equations as a listing over slots, carried values and what was hoisted."""
+
+    def __init__(
+        self,
+        terms: Mapping[str, Term],
+        parameters: Mapping[str, CellParameter],
+        hoist: Callable[[Term], Term],
+        timeless: Collection[str],
+    ) -> None:
+        self._terms = terms
+        self._parameters = parameters
+        self._hoist = hoist
+        self._timeless = timeless
+        self._known: dict[tuple[object, ...], str] = {}
+        self.slots: dict[str, Slot] = {}
+        self.listing = Listing("%")
+        inner = [list(parts(term)) for term in terms.values()]
+        before = {one.name for found in inner for one in found if isinstance(one, Read) and one.previous}
+        self.carried = tuple(name for name in terms if name in before)
+        for name, term in terms.items():
+            self.listing.define(name, self._rewritten(term))
+
+    def _dynamic(self, term: Term) -> bool:
+        return any(isinstance(one, Read) and one.name in self._terms for one in parts(term))
+
+    def _rewritten(self, term: Term) -> Term:
+        if not self._dynamic(term):
+            return self._hoist(term)
+        match term:
+            case Project():
+                return self._slot([term], [])
+            case Apply("add" | "subtract" | "negative"):
+                return self._sum(term)
+            case Apply(function, operands):
+                return Apply(function, tuple(self._rewritten(one) for one in operands))
+        return term
+
+    def _sum(self, term: Term) -> Term:
+        """A sum as its slot, if it holds a product made within the loop, and the rest."""
+        plus, minus = addends(term)
+        if not any(isinstance(one, Project) and self._dynamic(one) for one in plus):
+            still = [one for one in plus if not self._dynamic(one)]
+            away = [one for one in minus if not self._dynamic(one)]
+            known = [self._hoist(total(still, away))] if still or away else []
+            return total(
+                [*known, *(self._rewritten(one) for one in plus if self._dynamic(one))],
+                [self._rewritten(one) for one in minus if self._dynamic(one)],
+            )
+        joined: list[Project] = []
+        biases: list[Weight] = []
+        rest: list[Term] = []
+        for one in plus:
+            if isinstance(one, Project) and self._joins(one):
+                joined.append(one)
+            elif isinstance(one, Weight) and self._parameters[one.name].kind != "scalar":
+                biases.append(one)
+            else:
+                rest.append(one)
+        slot = self._slot(joined, biases)
+        return total([slot, *map(self._rewritten, rest)], [self._rewritten(one) for one in minus])
+
+    def _joins(self, product: Project) -> bool:
+        """Whether the product can be part of a slot: its operand has steps."""
+        reads = [one for one in parts(product) if isinstance(one, Read)]
+        return any(one.name not in self._timeless for one in reads)
+
+    def _slot(self, products: Iterable[Project], biases: Iterable[Weight]) -> Read:
+        static: list[tuple[str, Read]] = []
+        inner: list[tuple[str, Read]] = []
+        for one in products:
+            if self._dynamic(one):
+                within = self.listing.atom(self._rewritten(one.operands[0]))
+                assert isinstance(within, Read)
+                inner.append((one.matrix, within))
+            else:
+                operand = self._hoist(one.operands[0])
+                assert isinstance(operand, Read)
+                static.append((one.matrix, operand))
+        named = tuple(one.name for one in biases)
+        key = (tuple(static), tuple(inner), named)
+        if key not in self._known:
+            self._known[key] = f"@{len(self.slots)}"
+            self.slots[self._known[key]] = Slot(static, inner, named)
+        return Read(self._known[key])

@@ -1,0 +1,63 @@
+"""h[t] = a[t]·h[t−1] + b[t] over time, value by value, and its backward, which is the same scan reversed.
+
+On a processor a plain loop of fused multiply-adds; its rule needs no product of many factors, so that nothing
+under- or overflows. On a GPU, where launches are the cost, a scan in ⌈log₂ T⌉ rounds (Hillis & Steele 1986).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from builder.runtime.cells.loop_forward import run
+
+
+def linear_scan(factor: Tensor, rest: Tensor, first: Tensor) -> Tensor:
+    """All h[t], T×N×H, from a, b (T×N×H) and what stands before the first step, N×H."""
+    return _LinearScan.apply(factor, rest, first)  # type: ignore[no-any-return]
+
+
+class _LinearScan(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, factor: Tensor, rest: Tensor, first: Tensor) -> Tensor:
+        found = _scanned(factor, rest, first)
+        ctx.save_for_backward(factor, first, found)
+        return found
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        factor, first, found = ctx.saved_tensors
+        # The adjoint obeys g[t] = a[t+1]·g[t+1] + gradient[t]. Plain calls on tensors: it can be derived again.
+        later = torch.cat((factor[1:], torch.zeros_like(factor[:1]))).flip(0)
+        zero = torch.zeros_like(first)
+        adjoint = linear_scan(later, gradient.flip(0), zero).flip(0)
+        before = torch.cat((first[None], found[:-1]))
+        return adjoint * before, adjoint, adjoint[0] * factor[0]
+
+
+def _scanned(factor: Tensor, rest: Tensor, first: Tensor) -> Tensor:
+    if factor.is_cuda:
+        return _doubled(factor, rest, first)
+    found = torch.empty_like(rest)
+    cuts = found.unbind()
+    run([map(_step, cuts, rest.unbind(), factor.unbind(), (first, *cuts[:-1]))])
+    return found
+
+
+def _step(out: Tensor, rest: Tensor, factor: Tensor, before: Tensor) -> None:
+    torch.addcmul(rest, factor, before, out=out)
+
+
+def _doubled(factor: Tensor, rest: Tensor, first: Tensor) -> Tensor:
+    """After round k, each step holds the composition of the 2ᵏ steps up to it."""
+    found = rest.clone()
+    found[0].addcmul_(factor[0], first)
+    product = factor.clone()
+    reach = 1
+    while reach < len(found):
+        found[reach:] = torch.addcmul(found[reach:], product[reach:], found[:-reach])
+        product[reach:] = product[reach:] * product[:-reach]
+        reach *= 2
+    return found

@@ -1,0 +1,63 @@
+"""The modules that reduce one axis; along steps only those within each example's length count."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from builder.runtime.network.masks import valid_along
+
+
+class Mean(nn.Module):
+    """The mean along ``dim``. ``lengths`` are int64, N, each at least 1; none: all steps are real."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.dim: Final = dim
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        if lengths is None:
+            return x.mean(self.dim)
+        total = x.masked_fill(~valid_along(x, lengths, self.dim), 0).sum(self.dim)
+        return total / lengths.to(x).clamp(min=1).reshape(-1, *(1 for _ in total.shape[1:]))
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}"
+
+
+class Max(nn.Module):
+    """The largest value along ``dim``; ``lengths`` as ``Mean``'s."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.dim: Final = dim
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        if lengths is not None:
+            x = x.masked_fill(~valid_along(x, lengths, self.dim), -torch.inf)
+        return x.amax(self.dim)
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}"
+
+
+class Select(nn.Module):
+    """The place ``index`` of ``dim``; with ``lengths``, -1 is each example's own last step."""
+
+    def __init__(self, dim: int, index: int) -> None:
+        super().__init__()
+        self.dim: Final = dim
+        self.index: Final = index
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        if lengths is None or self.index >= 0:
+            return x.select(self.dim, self.index)
+        last = (lengths.to(x.device) - 1).clamp(min=0).reshape(-1, *(1 for _ in x.shape[1:]))
+        shape = [*x.shape]
+        shape[self.dim] = 1
+        return x.gather(self.dim, last.expand(shape)).squeeze(self.dim)
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}, index={self.index}"
