@@ -1,0 +1,1 @@
+"""Specs, cells, data and assignments that ship with gradspec."""

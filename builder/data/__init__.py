@@ -1,0 +1,1 @@
+"""The section `data`: a source, preprocessing, augmentation and the split into parts."""

@@ -1,0 +1,1 @@
+"""Two networks that play against each other: the section `adversarial` and its training."""

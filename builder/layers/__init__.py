@@ -1,0 +1,1 @@
+"""What a layer is, and each layer type, one file each."""

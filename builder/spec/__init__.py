@@ -1,0 +1,1 @@
+"""A spec as data: what the file says, read with every error, and the graph it makes."""

@@ -1,0 +1,1 @@
+"""The section `train`: what a run minimizes, with which optimizer, and for how long."""

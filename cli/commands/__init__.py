@@ -1,0 +1,1 @@
+"""Each command, one file each, named as it is typed."""

@@ -1,0 +1,1 @@
+"""Questions that a student answers by hand, and when an answer is right."""

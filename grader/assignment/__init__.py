@@ -1,0 +1,1 @@
+"""An assignment as it is read: its sections, checks, terms and points."""

@@ -1,0 +1,1 @@
+"""Each check, one file each."""

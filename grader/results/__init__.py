@@ -1,0 +1,1 @@
+"""What a class got, and the files that report it."""

@@ -1,0 +1,1 @@
+"""Work on networks inside a worker: predictions, training, samples and attacks."""

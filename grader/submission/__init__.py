@@ -1,0 +1,1 @@
+"""A submitted folder, opened within limits."""

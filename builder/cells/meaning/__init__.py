@@ -1,0 +1,1 @@
+"""Whether two cells compute the same function, and what is different if they do not."""

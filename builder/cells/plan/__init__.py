@@ -1,0 +1,1 @@
+"""How a cell runs: products taken out of the loop, a schedule of operations, and its adjoint."""

@@ -1,0 +1,1 @@
+"""A cell as a lecture shows it: typeset equations and a drawing."""

@@ -1,0 +1,1 @@
+"""What a dataset is, and each dataset, one file each."""

@@ -1,0 +1,1 @@
+"""What a transform is, and each transform, one file each."""

@@ -1,0 +1,1 @@
+"""What a measure of samples is, and each measure, one file each."""

@@ -1,0 +1,1 @@
+"""What an adversarial objective is, and each objective, one file each."""

@@ -1,0 +1,1 @@
+"""What a penalty on a discriminator is, and each penalty, one file each."""

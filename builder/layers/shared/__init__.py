@@ -1,0 +1,1 @@
+"""Shape rules and fields that several layer types share."""

@@ -1,0 +1,1 @@
+"""What an attack is, and each attack, one file each."""

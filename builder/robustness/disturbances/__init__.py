@@ -1,0 +1,1 @@
+"""What a disturbance is, and each disturbance."""

@@ -1,0 +1,1 @@
+"""Attacks on trained networks, training against them, and how credible the result is."""

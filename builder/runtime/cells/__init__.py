@@ -1,0 +1,1 @@
+"""Cells on tensors: the loop over time, scans, the recurrent layers of torch, ONNX."""

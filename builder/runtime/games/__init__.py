@@ -1,0 +1,1 @@
+"""Training of two players, samples of a generator, and their quality."""

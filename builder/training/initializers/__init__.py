@@ -1,0 +1,1 @@
+"""What an initializer is, and the initializers of torch.nn.init."""

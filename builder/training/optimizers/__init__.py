@@ -1,0 +1,1 @@
+"""What an optimizer is, and each optimizer."""

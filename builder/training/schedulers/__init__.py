@@ -1,0 +1,1 @@
+"""What a learning rate scheduler is, and the schedulers of torch.optim.lr_scheduler."""

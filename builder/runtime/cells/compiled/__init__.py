@@ -1,0 +1,1 @@
+"""The pointwise operations of a cell compiled as C."""
