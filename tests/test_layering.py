@@ -1,4 +1,4 @@
-"""The rooms of the house: which module may import which, read from the text of every file."""
+"""The rooms of the house: which file may import which, read from the text of every file."""
 
 from __future__ import annotations
 
@@ -10,12 +10,45 @@ from collections.abc import Iterator
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("builder", "grader", "cli", "specs")
+PACKAGES = ("builder", "grader", "cli", "gradspec", "specs")
 HEAVY = ("torch", "torchvision", "onnx", "onnxruntime", "onnxscript", "kornia")
+
+# From the bottom up: the files of a room import from their own room and from those before it. A room is a folder with
+# everything in it, or a file. `builder`, `builder.runtime` and `grader` stand for their `__init__`: the public names.
+FLOORS = """
+    builder.errors builder.shapes builder.language builder.component builder.fields builder.reader builder.files
+    builder.data builder.attributions builder.robustness builder.training builder.games builder.layers builder.cells
+    builder.spec builder.elaborate builder.load builder.explanation builder.schema builder
+    builder.runtime.device builder.runtime.network builder.runtime.cells builder.runtime.data builder.runtime.runs
+    builder.runtime.export builder.runtime.attacks builder.runtime.training builder.runtime.games builder.runtime.text
+    builder.runtime.evaluate builder.runtime.train builder.runtime.insight builder.runtime
+    grader.outcome grader.outline grader.exchange grader.submission grader.check grader.assignment grader.comparing
+    grader.running grader.gradients grader.answering grader.checks grader.worker grader.results grader.marking grader
+    specs cli.exits cli.view cli.options cli.commands cli.application cli.main cli gradspec
+""".split()
+
+# A method of a component may import from `builder.runtime`, above it: it runs once a spec is built.
+DOORS = (
+    "builder.attributions",
+    "builder.cells",
+    "builder.data",
+    "builder.games",
+    "builder.layers",
+    "builder.robustness",
+)
+
+
+class Import(NamedTuple):
+    """One import: the module that is read, the line, and whether a method's body holds it."""
+
+    module: str
+    line: int
+    in_method: bool
 
 
 def _modules() -> dict[str, Path]:
@@ -28,6 +61,16 @@ def _modules() -> dict[str, Path]:
 
 
 MODULES = _modules()
+FOLDERS = sorted({path.parent for path in MODULES.values() if path.name == "__init__.py"})
+
+
+def _room(module: str) -> str:
+    """The room of a module: the longest name in ``FLOORS`` that it lies in."""
+    return max((room for room in FLOORS if _within(module, room)), key=len)
+
+
+def _floor(module: str) -> int:
+    return FLOORS.index(_room(module))
 
 
 def _runs_later(node: ast.AST) -> bool:
@@ -37,18 +80,21 @@ def _runs_later(node: ast.AST) -> bool:
     return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
 
 
-def _imports(tree: ast.AST, *, top: bool) -> Iterator[str]:
-    """Every module imported; with ``top`` only when the module itself is (no functions, no TYPE_CHECKING)."""
+def _imports(
+    tree: ast.AST, *, top: bool = False, in_class: bool = False, in_method: bool = False
+) -> Iterator[Import]:
+    """Every import; with ``top`` only those that importing the module itself runs."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            yield from (Import(alias.name, node.lineno, in_method) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are written out in full"
             for alias in node.names:
                 inner = f"{node.module}.{alias.name}"
-                yield inner if inner in MODULES else str(node.module)
+                yield Import(inner if inner in MODULES else str(node.module), node.lineno, in_method)
         elif not (top and _runs_later(node)):
-            yield from _imports(node, top=top)
+            method = in_method or (in_class and isinstance(node, ast.FunctionDef))
+            yield from _imports(node, top=top, in_class=isinstance(node, ast.ClassDef), in_method=method)
 
 
 @cache
@@ -60,20 +106,58 @@ def _within(name: str, *packages: str) -> bool:
     return any(name == package or name.startswith(f"{package}.") for package in packages)
 
 
+def _through_a_door(module: str, read: Import) -> bool:
+    return read.in_method and _within(read.module, "builder.runtime") and _room(module) in DOORS
+
+
+def _ours(module: str) -> list[Import]:
+    """The imports of a module from our own packages, in functions and for the type checker too, doors aside."""
+    everything = _imports(_tree(module))
+    return [read for read in everything if read.module in MODULES and not _through_a_door(module, read)]
+
+
 @pytest.mark.parametrize("module", MODULES)
-def test_imports_only_from_rooms_before_it(module: str) -> None:
-    everywhere = set(_imports(_tree(module), top=False))
-    if _within(module, "builder"):
-        assert not [name for name in everywhere if _within(name, "grader", "cli")]
-    if _within(module, "grader"):
-        assert not [name for name in everywhere if _within(name, "cli")]
+def test_every_file_has_a_floor(module: str) -> None:
+    room = _room(module)
+    assert room == module or room not in ("builder", "builder.runtime", "grader", "cli"), (
+        f"put the room of {module} into FLOORS"
+    )
+
+
+@pytest.mark.parametrize("room", [room for room in FLOORS if room != "gradspec"])
+def test_every_floor_has_a_room(room: str) -> None:
+    assert room in MODULES
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_import_goes_down(module: str) -> None:
+    up = [
+        f"line {read.line}: {read.module}" for read in _ours(module) if _floor(read.module) > _floor(module)
+    ]
+    assert not up
+
+
+def test_no_two_files_import_each_other() -> None:
+    graph = {module: {read.module for read in _ours(module)} - {module} for module in MODULES}
+    list(TopologicalSorter(graph).static_order())  # raises CycleError
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_only_the_command_line_renders(module: str) -> None:
     if not _within(module, "cli"):
-        assert not [name for name in everywhere if _within(name, "rich", "typer", "click")]
+        assert not [
+            read for read in _imports(_tree(module)) if _within(read.module, "rich", "typer", "click")
+        ]
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_room_says_what_it_holds(folder: Path) -> None:
+    assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8")))
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_torch_stays_in_its_folder(module: str) -> None:
-    top = set(_imports(_tree(module), top=True))
+    top = {read.module for read in _imports(_tree(module), top=True)}
     if not _within(module, "builder.runtime"):
         assert not [name for name in top if _within(name, *HEAVY, "builder.runtime")]
     assert not [name for name in top if _within(name, "kornia")]  # three seconds
@@ -89,12 +173,7 @@ def test_nothing_of_a_users_is_executed(module: str) -> None:
             assert called not in ("torch.load", "yaml.load", "yaml.unsafe_load"), f"line {node.lineno}"
         if isinstance(node, ast.keyword) and node.arg == "allow_pickle":
             assert isinstance(node.value, ast.Constant) and node.value.value is False, f"line {node.lineno}"
-    assert not {"pickle", "dill", "joblib", "shelve"} & set(_imports(_tree(module), top=False))
-
-
-def test_imports_have_no_cycle() -> None:
-    graph = {module: {n for n in _imports(_tree(module), top=True) if n in MODULES} for module in MODULES}
-    list(TopologicalSorter(graph).static_order())  # raises CycleError
+    assert not {"pickle", "dill", "joblib", "shelve"} & {read.module for read in _imports(_tree(module))}
 
 
 def test_no_file_has_two_subjects() -> None:
