@@ -16,7 +16,7 @@ from cli.view import progress, render
 if TYPE_CHECKING:
     from builder.language.nodes import Mapping
     from builder.robustness.attacks.attack import Attack
-    from builder.runtime.attacks.under_attack import Curve, Nearest, Robustness
+    from builder.runtime.attacks.results import Curve, Nearest, Robustness
     from builder.spec.spec import ModelSpec
 
 DISTANCES: Final = {  # where nobody says any: what is usual on digits

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from torch import Tensor
 
-    from builder.runtime.attacks.under_attack import Pictures, Robustness
+    from builder.runtime.attacks.results import Pictures, Robustness
 
 COLUMNS: Final = ("clean", "change", "attacked")
 INK: Final = "#111827"

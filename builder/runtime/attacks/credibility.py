@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,20 +18,11 @@ from builder.robustness.attacks.attack import Attack
 from builder.runtime.attacks.adversarial_training import predicted, with_eps
 from builder.runtime.attacks.attack import gradient_report
 from builder.runtime.attacks.in_source_units import Sourced
-
-if TYPE_CHECKING:
-    from builder.runtime.attacks.under_attack import Curve
+from builder.runtime.attacks.results import Curve, Doubt
 
 FEW: Final = 0.01  # of the examples: so many gradients may be zero
 MARGIN: Final = 0.03  # of accuracy: a difference that is more than chance among many examples
 CHANCE: Final = 2  # examples: among few, so many more are chance too
-
-
-class Doubt(NamedTuple):
-    """One reason why an evaluation may mislead: its name for programs, and a sentence."""
-
-    name: str
-    told: str
 
 
 class Evaluated(NamedTuple):

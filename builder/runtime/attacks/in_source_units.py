@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from builder.data.transforms.transform import Range
 from builder.runtime.data.preprocessing import Preprocessing, per_channel
-from builder.runtime.training.outputs import channels_last
+from builder.runtime.network.memory_format import channels_last
 
 
 class Sourced(nn.Module):

@@ -23,13 +23,14 @@ from builder.games.penalties.penalty import Score
 from builder.games.section import Adversarial
 from builder.games.training import Game
 from builder.runtime.data.splits import Batch, Part, Splits, mixed
-from builder.runtime.games.rounds import Played, Player
 from builder.runtime.games.sample_quality import Judge
 from builder.runtime.games.samples import classes_of, drawn
+from builder.runtime.network.memory_format import channels_last
 from builder.runtime.network.module import Network
 from builder.runtime.runs.run import Figures
 from builder.runtime.training.events import EpochStarted, RoundsDone, Watch
-from builder.runtime.training.outputs import channels_last, numbers
+from builder.runtime.training.outputs import numbers
+from builder.runtime.training.rounds import Played, Player
 from builder.spec.spec import ModelSpec
 
 PLAYED: Final = 2  # the stream of chance that noise is drawn from, beside those of the data and of measures

@@ -14,9 +14,9 @@ from builder.data.transforms.transform import Range
 from builder.errors import RunError
 from builder.games.section import Noise
 from builder.runtime.data.preprocessing import Preprocessing
+from builder.runtime.network.memory_format import channels_last
 from builder.runtime.network.module import Network, examples_at_once, inputs_of
 from builder.runtime.runs.run import Run, load_run
-from builder.runtime.training.outputs import channels_last
 
 MOST: Final = 1_000_000  # samples at once
 LARGEST_SEED: Final = 2**63 - 1

@@ -9,8 +9,8 @@ from pathlib import Path
 from torch import Tensor
 
 from builder.runtime.export.proof import Proof
-from builder.runtime.games.rounds import Played
 from builder.runtime.runs.run import Figures
+from builder.runtime.training.rounds import Played
 
 
 @dataclass(frozen=True, slots=True)

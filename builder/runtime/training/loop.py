@@ -14,11 +14,12 @@ from torch import Tensor, nn
 
 from builder.errors import TrainingError
 from builder.runtime.data.splits import Batch, Part, Splits
+from builder.runtime.network.memory_format import channels_last
 from builder.runtime.network.module import Network, unrolled
 from builder.runtime.network.run_plan import States
 from builder.runtime.runs.run import Figures
 from builder.runtime.training.events import BatchDone, EpochStarted, Watch
-from builder.runtime.training.outputs import channels_last, measure, numbers, scored, sums
+from builder.runtime.training.outputs import measure, numbers, scored, sums
 from builder.training.section import ROBUST_ACCURACY, EarlyStopping, Train
 
 if TYPE_CHECKING:

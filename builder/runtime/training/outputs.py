@@ -12,6 +12,7 @@ from torch import Tensor
 from builder.runtime.data.preprocessing import Preprocessing
 from builder.runtime.data.splits import Batch, Part
 from builder.runtime.network.masks import valid_steps
+from builder.runtime.network.memory_format import channels_last
 from builder.runtime.network.module import Network, examples_at_once, inputs_of, outputs_of
 from builder.training.section import Train
 
@@ -101,18 +102,6 @@ def outputs(
             return {name: torch.cat([part[name] for part in parts]).float() for name in outputs_of(network)}
     finally:
         network.train(training)
-
-
-def channels_last(x: Tensor) -> Tensor:
-    """Images with their channels innermost in memory, which convolutions run on faster; the values stay.
-
-    One channel is laid out so too: its stride must say it, or torch takes the slow path.
-    """
-    if x.dim() != 4:
-        return x
-    if x.shape[1] == 1:
-        return x.reshape(x.shape[0], x.shape[2], x.shape[3], 1).permute(0, 3, 1, 2)
-    return x.contiguous(memory_format=torch.channels_last)
 
 
 def sums(train: Train) -> bool:

@@ -10,7 +10,7 @@ from builder.robustness.attacks.fgsm import FGSM
 from builder.robustness.attacks.pgd import PGD
 from builder.runtime.attacks.credibility import Evaluated, doubts
 from builder.runtime.attacks.in_source_units import Sourced
-from builder.runtime.attacks.under_attack import Curve
+from builder.runtime.attacks.results import Curve
 from builder.runtime.data.splits import Preprocessing
 
 

@@ -21,7 +21,8 @@ from builder.robustness.attacks.deepfool import DeepFool
 from builder.robustness.attacks.fgsm import FGSM
 from builder.robustness.attacks.pgd import PGD
 from builder.runtime import Run, evaluate, train
-from builder.runtime.attacks.under_attack import Nearest, Robustness, attack_run
+from builder.runtime.attacks.results import Nearest, Robustness
+from builder.runtime.attacks.under_attack import attack_run
 from builder.runtime.data.splits import load_arrays
 from builder.spec.spec import ModelSpec
 

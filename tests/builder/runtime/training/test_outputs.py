@@ -12,7 +12,7 @@ from torch import nn
 from builder import loads
 from builder.runtime import build
 from builder.runtime.data.splits import Part
-from builder.runtime.training.outputs import channels_last, measure, outputs
+from builder.runtime.training.outputs import measure, outputs
 from builder.spec.spec import ModelSpec
 
 Small = Callable[..., ModelSpec]
@@ -47,20 +47,6 @@ def test_a_sum_is_given_per_example(small: Small) -> None:
         measure(network, Part(x, y), summed.train, "a"),
     )
     assert one["a_loss"] == pytest.approx(other["a_loss"], rel=1e-5)
-
-
-@pytest.mark.parametrize("shape", [(2, 1, 4, 5), (2, 3, 4, 5), (1, 1, 1, 1)])
-def test_channels_last_changes_the_layout_alone(shape: tuple[int, ...]) -> None:
-    x = torch.randn(shape)
-    found = channels_last(x)
-    assert torch.equal(found, x)
-    assert found.is_contiguous(memory_format=torch.channels_last)
-    assert found.stride(1) == 1
-
-
-def test_other_axes_are_left_alone() -> None:
-    x = torch.randn(3, 7)
-    assert channels_last(x) is x
 
 
 def test_tokens_go_through() -> None:

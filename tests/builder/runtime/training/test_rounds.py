@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from builder.runtime.games.rounds import Played, Spoilt
+from builder.runtime.training.rounds import Played, Spoilt
 
 NAN, INF = math.nan, math.inf
 
