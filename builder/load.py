@@ -14,8 +14,8 @@ from builder.errors import Report, SpecErrors
 from builder.language.overrides import override
 from builder.language.source import Document, read_file, read_text
 from builder.shapes import DEFAULT_LIMIT_BYTES
-from builder.spec.document import read_spec
 from builder.spec.graph import Graph
+from builder.spec.read import read_spec
 from builder.spec.spec import ModelSpec
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any, Final
 
 from builder.cells.layer import CellLayer
+from builder.cells.shipped import shipped
 from builder.component import Catalogue, Choice, Choices, Component, choice_of, section_of
 from builder.data.section import Data
 from builder.elaborate.parametrisation import NORMS
-from builder.elaborate.several import ALONE, MOST
 from builder.games.section import Adversarial
 from builder.games.training import Game
 from builder.layers.layer import layers
 from builder.robustness.attacks.attack import attacks
-from builder.spec.library import shipped
+from builder.spec.several import ALONE, MOST
 from builder.training.initializers.initializer import initializers
 from builder.training.section import Train
 

@@ -1,8 +1,54 @@
-"""What the shipped library says of its cells: the comment above each. Torch-free."""
+"""The cells that ship with gradspec, and the comment above each: its paper, and what to know. Without torch.
+
+They are read when a name is found nowhere else.
+"""
 
 from __future__ import annotations
 
-from builder.spec.library import shipped
+import re
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from builder.cells.cell import Cell
+from builder.cells.reader import read_cell
+from builder.errors import Report
+from builder.language.nodes import Mapping
+from builder.language.source import read_bytes
+
+_CELL: Final = re.compile(r"^  ([A-Za-z]\w*):$", re.MULTILINE)
+
+
+@cache
+def shipped() -> dict[str, Path]:
+    """The names of the shipped cells, and the file of each, read from the files' text."""
+    found = find_spec("specs")
+    assert found is not None and found.submodule_search_locations, "the package `specs` is missing"
+    folder = Path(found.submodule_search_locations[0]) / "library"
+    files = sorted(folder.glob("*.yaml"))
+    return {name: file for file in files for name in _CELL.findall(file.read_text(encoding="utf-8"))}
+
+
+@cache
+def shipped_cell(name: str) -> Cell | None:
+    """A cell of the shipped library; none if it has no such cell."""
+    file = shipped().get(name)
+    if file is None:
+        return None
+    cells = _shipped_cells(file)
+    report = Report()
+    cell = read_cell(name, cells.keys[name], cells.entries[name], report)
+    report.raise_errors()
+    return cell
+
+
+@cache
+def _shipped_cells(file: Path) -> Mapping:
+    root = read_bytes(file.read_bytes(), f"specs/library/{file.name}").root
+    cells = root.get("cells") if isinstance(root, Mapping) else None
+    assert isinstance(cells, Mapping)
+    return cells
 
 
 def note(name: str) -> str:

@@ -129,7 +129,7 @@ class LayerMaker:
         """The layer that `state_from` names; an error unless its final states fit this one's."""
         if copy.item.state_from is None:
             return None
-        from builder.layers.shared.recurrent import check_states
+        from builder.elaborate.states import check_states
 
         name, place = copy.item.state_from
         value = copy.scope.lookup(name, place, copy.suffix)

@@ -46,7 +46,7 @@ class LayerTypes:
 
     def _cell(self, kind: str) -> Cell | None:
         """The author's own or a library's cell of that name, or a shipped one."""
-        from builder.spec.library import shipped_cell
+        from builder.cells.shipped import shipped_cell
 
         cell = self.spec.cells.get(kind)
         if cell is None:
@@ -61,7 +61,7 @@ class LayerTypes:
         return cell
 
     def _report_unknown(self, item: Item, kind: str, cause: Cause) -> None:
-        from builder.spec.library import shipped
+        from builder.cells.shipped import shipped
 
         spec = self.spec
         if spec.library is not None and not spec.library.complete:

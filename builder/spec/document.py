@@ -10,18 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from builder.data.section import Data
-from builder.errors import LONGEST_NAME, Cause, Place, Report, did_you_mean, nearest
-from builder.language.keys import checked_name, has_hole, holes_of, is_hole, misspelt, read_keys
+from builder.errors import Cause, Place, Report
+from builder.language.keys import checked_name, holes_of, is_hole, misspelt, read_keys
 from builder.language.names import check_name
-from builder.language.source import Document, Mapping, Node, Scalar, Sequence, describe
+from builder.language.source import Document, Mapping, Node, Scalar, describe
 from builder.reader import Reader, Unknown, Unresolved
 from builder.spec.inputs import InputReader
-from builder.spec.spec import LANGUAGE_VERSION, SAID_BY_DATA, Block, Item, ModelSpec
+from builder.spec.items import ItemReader
+from builder.spec.spec import LANGUAGE_VERSION, SAID_BY_DATA, Block, ModelSpec
 from builder.training.section import Train
 
 if TYPE_CHECKING:  # a spec without cells does not pay for them
     from builder.cells.cell import Cell
-    from builder.spec.library import Library
+    from builder.spec.spec import Library
 
 KEYS: Final = (
     "gradspec", "name", "library", "input", "inputs", "constants", "blocks", "cells", "layers", "outputs",
@@ -29,41 +30,21 @@ KEYS: Final = (
 )  # fmt: skip
 KEYS_LATER: Final = frozenset({"weights", "output"})
 NETWORK_KEYS: Final = ("input", "inputs", "layers", "outputs", "expect", "init")
-ITEM_KEYS: Final = ("name", "from", "state_from", "init", "freeze", "norm", "repeat", "share", "layers")
-ITEM_KEYS_LATER: Final = frozenset({"constraint"})
 BLOCK_KEYS: Final = ("parameters", "inputs", "layers")
-
-
-def read_spec(document: Document, folder: Path, report: Report) -> ModelSpec | None:
-    """The spec as written; everything wrong with its keys and structure goes to ``report``.
-
-    Returns none if there is nothing to go on with.
-    """
-    root = document.root
-    if not isinstance(root, Mapping):
-        report.error(
-            root.place,
-            f"expected a spec with the keys `input` and `layers`, found {describe(root)}",
-            "A spec is a mapping: `input: [1, 28, 28]`, then `layers:` and a list.",
-        )
-        return None
-    if "assignment" in root.entries:
-        report.error(
-            root.keys["assignment"],
-            "this is an assignment, not a model spec",
-            "Grade with it: `gradspec grade ASSIGNMENT SUBMISSIONS --out DIR`.",
-        )
-        return None
-    return _Writer(document, folder, root, report).spec()
 
 
 def read_network(name: str, node: Mapping, shared: ModelSpec, report: Report) -> ModelSpec:
     """One of the `networks` of the spec ``shared``, whose constants, blocks and cells it may use."""
     document = replace(shared.document, root=node, holes=tuple(holes_of(node)))
-    return _Writer(document, shared.folder, node, report).network(name, shared)
+    return DocumentReader(document, shared.folder, node, report).network(name, shared)
 
 
-class _Writer:
+def has_several(root: Mapping) -> bool:
+    """Whether the spec is one of several networks."""
+    return any(key in root.entries for key in ("networks", "adversarial"))
+
+
+class DocumentReader:
     """Reads the parts of one spec."""
 
     def __init__(self, document: Document, folder: Path, root: Mapping, report: Report) -> None:
@@ -71,15 +52,17 @@ class _Writer:
         self.folder = folder
         self.root = root
         self.report = report
+        self.items = ItemReader(report, misspelt=misspelt("layers", root, KEYS))
         self.used: set[str] = set()
         self.constants: dict[str, object] = {}
 
     def spec(self) -> ModelSpec:
+        """The spec of one network, or what several share."""
         read_keys(self.root, KEYS, KEYS_LATER, "a spec", self.report)
         self._version()
         self._constants()
         reader = Reader(self.report, self.constants, self.used)
-        several = any(key in self.root.entries for key in ("networks", "adversarial"))
+        several = has_several(self.root)
         data, train = self.root.get("data"), self.root.get("train")
         source = reader.component(Data, data, data.place) if data is not None else None
         self._said_by_data(source)
@@ -91,8 +74,8 @@ class _Writer:
             blocks = {name: block for name, block in library.blocks.items() if name not in own} | blocks
             cells = {name: cell for name, cell in library.cells.items() if name not in own} | cells
         alone = not several and ("layers" in self.root.entries or not misspelt("networks", self.root, KEYS))
-        layers = self._layers(self.root.get("layers"), self.root.place, "a spec") if alone else ()
-        spec = ModelSpec(
+        layers = self.items.layers(self.root.get("layers"), self.root.place, "a spec") if alone else ()
+        return ModelSpec(
             file=self.document.file,
             folder=self.folder,
             name=self._name(),
@@ -114,17 +97,12 @@ class _Writer:
             train=reader.component(Train, train, train.place) if train is not None and alone else None,
             train_node=train,
         )
-        if several or "attacks" in self.root.entries:
-            from builder.elaborate.several import with_networks
-
-            return with_networks(spec, self.root, reader)
-        return spec
 
     def network(self, name: str, shared: ModelSpec) -> ModelSpec:
         """The network that stands here, one of several."""
         read_keys(self.root, NETWORK_KEYS, frozenset(), "a network", self.report)
         reader = Reader(self.report, shared.constants, shared.constants_used)
-        layers = self._layers(self.root.get("layers"), self.root.place, "a network")
+        layers = self.items.layers(self.root.get("layers"), self.root.place, "a network")
         return replace(
             shared,
             name=name,
@@ -212,7 +190,7 @@ class _Writer:
                 place,
                 self._parameters(value),
                 self._block_inputs(value),
-                self._layers(value.get("layers"), place, f"the block `{key}`"),
+                self.items.layers(value.get("layers"), place, f"the block `{key}`"),
             )
         return blocks
 
@@ -239,7 +217,7 @@ class _Writer:
 
     def _library_blocks(self, document: Document, folder: Path) -> dict[str, Block]:
         assert isinstance(document.root, Mapping)
-        return _Writer(document, folder, document.root, self.report)._blocks()
+        return DocumentReader(document, folder, document.root, self.report)._blocks()
 
     def _parameters(self, block: Mapping) -> dict[str, Node]:
         node = block.get("parameters")
@@ -260,133 +238,11 @@ class _Writer:
         node = block.get("inputs")
         if node is None:
             return ("input",)
-        names = self._names(node, "a list of names")
+        names = self.items.names(node, "a list of names")
         for name, place in names or ():
             checked_name(name, place, self.report)
         return tuple(name for name, _ in names) if names else ("input",)
 
     def _outputs(self) -> tuple[tuple[str, Place], ...] | None:
         node = self.root.get("outputs")
-        return self._names(node, "a list of layers' names") if node is not None else None
-
-    def _names(self, node: Node, expected: str) -> tuple[tuple[str, Place], ...] | None:
-        """A name or a list of names, with their places."""
-        if is_hole(node):
-            return None
-        items = node.items if isinstance(node, Sequence) else (node,)
-        names: list[tuple[str, Place]] = []
-        for item in items:
-            if isinstance(item, Scalar) and isinstance(item.value, str) and item.value and not item.is_hole:
-                names.append((item.value, item.place))
-            elif not is_hole(item):
-                self.report.error(item.place, f"expected {expected}, found {describe(item)}")
-        if not items:
-            self.report.error(node.place, f"expected {expected}, found an empty list")
-        return tuple(names) if len(names) == len(items) and names else None
-
-    def _layers(self, node: Node | None, place: Place, owner: str) -> tuple[Item, ...]:
-        if node is None and owner in ("a spec", "a network") and misspelt("layers", self.root, KEYS):
-            return (Item(place, unknown=True),)  # misspelt, and reported as that
-        if node is None:
-            self.report.error(place, f"{owner} needs `layers`", "As in `layers: [Flatten, {Linear: 10}]`.")
-            return ()
-        if is_hole(node):
-            return (Item(node.place, unknown=True),)
-        if not isinstance(node, Sequence):
-            hint = "Each layer is an item of a list: begin its line with `- `."
-            self.report.error(node.place, f"expected a list of layers, found {describe(node)}", hint)
-            return (Item(node.place, unknown=True),)
-        if not node.items:
-            self.report.error(node.place, f"{owner} needs at least one layer")
-            return (Item(node.place, unknown=True),)
-        return tuple(self._item(item) for item in node.items)
-
-    def _item(self, node: Node) -> Item:
-        if isinstance(node, Scalar) and node.is_hole:
-            return Item(node.place, unknown=True)
-        if isinstance(node, Scalar) and isinstance(node.value, str) and node.value:
-            return Item(node.place, kind=node.value, kind_place=node.place)
-        if not isinstance(node, Mapping):
-            self.report.error(
-                node.place,
-                f"expected a layer as `Type` or `Type: {{…}}`, found {describe(node)}",
-            )
-            return Item(node.place, unknown=True)
-        for key in node.keys:
-            if key in ITEM_KEYS_LATER:
-                self.report.error(node.keys[key], f"`{key}` is not available yet")
-        types = [key for key in node.entries if key not in ITEM_KEYS and key not in ITEM_KEYS_LATER]
-        holders = types + [key for key in ("share", "layers") if key in node.entries]
-        if len(holders) != 1 or "???" in types:
-            self._wrong_holders(node, [str(t) for t in types], [str(h) for h in holders])
-            return Item(node.place, unknown=True)
-        kind = str(types[0]) if types else None
-        if kind is not None and len(kind) > LONGEST_NAME:
-            self.report.error(node.keys[types[0]], f"there is no layer type of {len(kind):,} characters")
-            return Item(node.place, unknown=True)
-        name, inner, sources = node.get("name"), node.get("layers"), node.get("from")
-        share = self._word(node.entries["share"], "a layer's name") if "share" in node.entries else None
-        state = (
-            self._word(node.entries["state_from"], "a layer's name") if "state_from" in node.entries else None
-        )
-        spoken = self._word(name, "a name") if name is not None else None
-        if spoken is not None:
-            checked_name(*spoken, self.report)
-        return Item(
-            place=node.place,
-            kind=kind,
-            kind_place=node.keys[types[0]] if types else node.keys[holders[0]],
-            fields=node.entries[types[0]] if types else None,
-            name=spoken[0] if spoken else None,
-            open_name=is_hole(name),
-            name_place=spoken[1] if spoken else None,
-            sources=self._names(sources, "a layer's name, or a list of them")
-            if sources is not None
-            else None,
-            init=node.get("init"),
-            freeze=node.get("freeze"),
-            norm=node.get("norm"),
-            state_from=state,
-            repeat=node.get("repeat"),
-            share=share,
-            layers=self._layers(inner, node.place, "a group") if inner is not None else None,
-            unknown=("share" in node.entries and share is None)
-            or ("state_from" in node.entries and state is None)
-            or (sources is not None and has_hole(sources)),
-        )
-
-    def _word(self, node: Node, expected: str) -> tuple[str, Place] | None:
-        if isinstance(node, Scalar) and isinstance(node.value, str) and node.value and not node.is_hole:
-            return node.value, node.place
-        if not is_hole(node):
-            self.report.error(node.place, f"expected {expected}, found {describe(node)}")
-        return None
-
-    def _wrong_holders(self, node: Mapping, types: list[str], holders: list[str]) -> None:
-        if "???" in types:
-            return
-        if not holders:
-            near = did_you_mean(next(iter(map(str, node.entries)), ""), ITEM_KEYS)
-            self.report.error(
-                node.place, "an item of `layers` needs a layer type", near if not node.entries else None
-            )
-            return
-        places = {str(key): place for key, place in node.keys.items()}
-        capital = [h for h in holders if h[:1].isupper()]
-        small = [t for t in types if not t[:1].isupper()]
-        if len(capital) == 1 and small:
-            for key in small:
-                hint = f"Fields go inside: `{capital[0]}: {{{key}: …}}`, or two columns further to the right."
-                if near := nearest(key, ITEM_KEYS):
-                    hint = f"Did you mean `{near}`?"
-                elif not key.isidentifier():
-                    hint = f"Write `{capital[0]}: {key}`."
-                problem = f"`{key}` stands beside `{capital[0]}`, not in it"
-                self.report.error(places[key], problem, hint)
-            return
-        found = " and ".join(f"`{h}`" for h in holders)
-        self.report.error(
-            places[holders[1]],
-            f"an item of `layers` has one layer type, found {found}",
-            "Begin a new item with `- ` for each layer.",
-        )
+        return self.items.names(node, "a list of layers' names") if node is not None else None

@@ -2,41 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 from builder.cells.cell import Cell
-from builder.cells.reader import read_cell, read_cells
+from builder.cells.reader import read_cells
 from builder.errors import Place, Report, SpecErrors
 from builder.language.keys import has_hole, is_hole, read_keys
 from builder.language.nodes import Document, Mapping, Node, Scalar, Sequence, describe
-from builder.language.source import read_bytes, read_file
-from builder.spec.spec import LANGUAGE_VERSION, Block
+from builder.language.source import read_file
+from builder.spec.spec import LANGUAGE_VERSION, Block, Library
 
 MAX_FILES: Final = 32
 KEYS: Final = ("gradspec", "name", "library", "blocks", "cells")
 KEYS_LATER: Final = frozenset({"networks"})
-_CELL: Final = re.compile(r"^  ([A-Za-z]\w*):$", re.MULTILINE)
 
 ReadBlocks = Callable[[Document, Path], dict[str, Block]]
-
-
-@dataclass(frozen=True)
-class Library:
-    """What library files give. A cell is none if it is wrong (reported) or has a hole.
-
-    It is not ``complete`` if a file could not be read (reported): names may be missing.
-    """
-
-    blocks: dict[str, Block]
-    cells: dict[str, Cell | None]
-    holes: tuple[Place, ...]
-    complete: bool
 
 
 def read_libraries(node: Node | None, folder: Path, read_blocks: ReadBlocks, report: Report) -> Library:
@@ -144,37 +126,3 @@ class _LibraryReader:
                 self._from[name] = document.file
         self.blocks.update(blocks)
         self.cells.update(cells)
-
-
-# The shipped library: read when a name is found nowhere else.
-
-
-@cache
-def shipped() -> dict[str, Path]:
-    """The names of the shipped cells, and the file of each, read from the files' text."""
-    found = find_spec("specs")
-    assert found is not None and found.submodule_search_locations, "the package `specs` is missing"
-    folder = Path(found.submodule_search_locations[0]) / "library"
-    files = sorted(folder.glob("*.yaml"))
-    return {name: file for file in files for name in _CELL.findall(file.read_text(encoding="utf-8"))}
-
-
-@cache
-def shipped_cell(name: str) -> Cell | None:
-    """A cell of the shipped library; none if it has no such cell."""
-    file = shipped().get(name)
-    if file is None:
-        return None
-    cells = _shipped_cells(file)
-    report = Report()
-    cell = read_cell(name, cells.keys[name], cells.entries[name], report)
-    report.raise_errors()
-    return cell
-
-
-@cache
-def _shipped_cells(file: Path) -> Mapping:
-    root = read_bytes(file.read_bytes(), f"specs/library/{file.name}").root
-    cells = root.get("cells") if isinstance(root, Mapping) else None
-    assert isinstance(cells, Mapping)
-    return cells

@@ -18,7 +18,6 @@ if TYPE_CHECKING:  # a spec without cells does not pay for them
     from builder.games.section import Adversarial
     from builder.games.training import Game
     from builder.robustness.attacks.attack import Attack
-    from builder.spec.library import Library
 
 LANGUAGE_VERSION: Final = 1
 SAID_BY_DATA: Final = ("vocabulary", "classes")  # what `$name` means where the data says it
@@ -64,6 +63,19 @@ class Block(NamedTuple):
     parameters: dict[str, Node]
     inputs: tuple[str, ...]
     layers: tuple[Item, ...]
+
+
+@dataclass(frozen=True)
+class Library:
+    """What library files give. A cell is none if it is wrong (reported) or has a hole.
+
+    It is not ``complete`` if a file could not be read (reported): names may be missing.
+    """
+
+    blocks: dict[str, Block]
+    cells: dict[str, Cell | None]
+    holes: tuple[Place, ...]
+    complete: bool
 
 
 @dataclass(frozen=True, eq=False)

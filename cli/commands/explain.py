@@ -193,8 +193,8 @@ def _explained(
 
 
 def _library_cell(name: str) -> Cell:
+    from builder.cells.shipped import shipped, shipped_cell
     from builder.errors import did_you_mean
-    from builder.spec.library import shipped, shipped_cell
 
     cell = shipped_cell(name)
     if cell is None:

@@ -88,7 +88,7 @@ def layers(
     ]
     render.show(render.table((kind, ""), rows))
     if kind == "layers":
-        from builder.spec.library import shipped
+        from builder.cells.shipped import shipped
 
         render.show([(), *render.wrapped(f"Recurrent cells of the library: {' '.join(shipped())}")])
     render.show([(), (("hint", f"`gradspec layers{_flag(kind)} {rows[0][0]}` shows one with its fields."),)])
@@ -150,7 +150,7 @@ def _kind_of(name: str | None) -> str:
 
 def _cell_type(name: str) -> type[Component] | None:
     """A cell of the shipped library as a layer type, its page saying its paper."""
-    from builder.spec.library import shipped_cell
+    from builder.cells.shipped import shipped_cell
 
     cell = shipped_cell(name)
     if cell is None:

@@ -7,13 +7,13 @@ from typing import Any, ClassVar, Literal, final
 
 from pydantic import model_validator
 
+from builder.cells.shipped import shipped
 from builder.component import Accepted, Component, Rejected
 from builder.data.section import Data
 from builder.errors import Cause, did_you_mean
 from builder.fields import Flag, Natural, NonNegative, Positive, Probability, Text
 from builder.language.source import describe
 from builder.layers.layer import layers
-from builder.spec.library import shipped
 from builder.spec.spec import LANGUAGE_VERSION
 from builder.training.section import Train
 from grader.check import ROLES, Allow, Role

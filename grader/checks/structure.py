@@ -207,7 +207,7 @@ class structure(Check):
 
 
 def _check_type(name: str, field: str) -> None:
-    from builder.spec.library import shipped
+    from builder.cells.shipped import shipped
 
     if name not in layers and name not in layers.later and name not in shipped():
         raise Cause(

@@ -20,9 +20,9 @@ from builder.cells.meaning.correspondence import Leaf
 from builder.cells.meaning.equality import Counterexample, Equal
 from builder.cells.meaning.recognition import Kind, torch_cells
 from builder.cells.reader import read_cell
+from builder.cells.shipped import shipped_cell
 from builder.errors import Place, Report, RunError
 from builder.language.source import read_text
-from builder.spec.library import shipped_cell
 from grader.check import Findings, Task
 from grader.outcome import Broken, Failed
 from grader.outline import OutlineLayer

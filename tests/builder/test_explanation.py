@@ -9,8 +9,8 @@ from torch import nn
 
 from builder import loads
 from builder.cells.cell import Cell
+from builder.cells.shipped import shipped, shipped_cell
 from builder.explanation import MEANING, Product, explain, explain_cell
-from builder.spec.library import shipped, shipped_cell
 
 
 def library(name: str) -> Cell:

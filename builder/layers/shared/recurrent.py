@@ -9,7 +9,6 @@ from builder.errors import Cause
 from builder.fields import Count, Flag, Probability
 from builder.layers.layer import REFUSED, Layer
 from builder.shapes import Inferred, Shape, Size, TensorType, count, expect_fixed, expect_reals
-from builder.spec.graph import GraphLayer
 
 if TYPE_CHECKING:
     from torch import nn
@@ -158,40 +157,3 @@ def expect_steps(x: TensorType, layer: str) -> tuple[Size, int]:
         )
     (width,) = expect_fixed(x, layer, slice(1, None))
     return x.shape[0], width
-
-
-def check_states(name: str, source: GraphLayer | None, layer: Layer, inferred: Inferred) -> None:
-    """Raises ``Cause`` unless ``layer`` can begin with the final states of ``source``, called ``name``."""
-    kind = type(layer).__name__
-    if not isinstance(layer, RecurrentLayer):
-        raise Cause(f"`{kind}` is not recurrent: it has no state to begin with", "Remove `state_from`.")
-    if source is None or not isinstance(source.layer, RecurrentLayer):
-        raise Cause(f"`{name}` is not recurrent: it has no final states", "Name a recurrent layer.")
-    if source.layer.num_layers != layer.num_layers:
-        raise Cause(
-            f"`{name}` has `num_layers` {source.layer.num_layers}, and this `{kind}` {layer.num_layers}",
-            "Each layer begins with the state of its own counterpart: give both equally many.",
-        )
-    if missing := inferred.ports.keys() - source.ports.keys():
-        raise Cause(
-            f"`{name}` ends with the states {_listed(source.ports)}, "
-            f"and this `{kind}` begins with {_listed(inferred.ports)}",
-            f"Nothing would be there for {_listed(sorted(missing))}.",
-        )
-    for state, wanted in inferred.ports.items():
-        found = source.ports[state]
-        if found != wanted:
-            both = (
-                ", both directions together"
-                if isinstance(source.layer, RecurrentLayer) and (source.layer.bidirectional)
-                else ""
-            )
-            raise Cause(
-                f"`{name}` ends with a state `{state}` of {found.size} values{both}, "
-                f"and this `{kind}` begins with {wanted.size}",
-                f"Give this `{kind}` a `hidden_size` that makes them equal.",
-            )
-
-
-def _listed(names: Any) -> str:
-    return " and ".join(f"`{name}`" for name in names)

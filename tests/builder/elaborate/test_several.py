@@ -15,7 +15,7 @@ import yaml
 
 from builder import SpecErrors, loads
 from builder.elaborate.resolve import to_yaml
-from builder.elaborate.several import _DICT
+from builder.spec.several import _DICT
 
 TWO = """\
 name: pair

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from builder.cells.meaning.equality import Counterexample, Equal
+from builder.cells.shipped import shipped, shipped_cell
 from builder.errors import RunError, SpecErrors
-from builder.spec.library import shipped, shipped_cell
 from grader.check import Findings, Task
 from grader.comparing.cell_equality import COMPARISON, Comparer, compared, known_cell, revived
 from grader.outcome import Broken, Failed

@@ -9,9 +9,9 @@ import pytest
 from builder.cells.cell import Cell
 from builder.cells.meaning.differences import differences
 from builder.cells.reader import read_cells
+from builder.cells.shipped import shipped_cell
 from builder.errors import Report
 from builder.language.source import read_text
-from builder.spec.library import shipped_cell
 
 A = "W @ x + U @ h_prev + b"
 LSTM = {

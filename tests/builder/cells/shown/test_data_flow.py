@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from builder.cells.cell import Cell
+from builder.cells.shipped import shipped, shipped_cell
 from builder.cells.shown.data_flow import Node, data_flow
-from builder.spec.library import shipped, shipped_cell
 
 
 def library(name: str) -> Cell:

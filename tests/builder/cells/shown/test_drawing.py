@@ -9,9 +9,9 @@ from xml.etree import ElementTree
 import pytest
 
 from builder.cells.cell import Cell
+from builder.cells.shipped import shipped, shipped_cell
 from builder.cells.shown.data_flow import data_flow
 from builder.cells.shown.drawing import draw
-from builder.spec.library import shipped, shipped_cell
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -14,12 +14,12 @@ from torch import Tensor
 
 from builder.cells.cell import Cell
 from builder.cells.reader import read_cells
+from builder.cells.shipped import shipped, shipped_cell
 from builder.cells.term import FUNCTIONS
 from builder.errors import Report
 from builder.language.source import read_text
 from builder.runtime.cells.onnx_scan import DOMAIN, with_scans
 from builder.runtime.cells.plain import unrolled
-from builder.spec.library import shipped, shipped_cell
 
 BATCH, STEPS, WIDTH = 3, 6, 4
 
