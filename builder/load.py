@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence as SequenceABC
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from builder.elaborate.advice import advise
 from builder.elaborate.elaborate import elaborate
 from builder.elaborate.expectations import check_data, check_expectations, described
 from builder.elaborate.resolve import resolve
-from builder.errors import Report, SpecErrors
+from builder.errors import Report, SpecError, SpecErrors
 from builder.language.overrides import override
 from builder.language.source import Document, read_file, read_text
 from builder.shapes import DEFAULT_LIMIT_BYTES
 from builder.spec.graph import Graph
 from builder.spec.read import read_spec
 from builder.spec.spec import ModelSpec
+from builder.spec.written import WrittenSpec
+
+if TYPE_CHECKING:
+    from builder.games.section import Adversarial
 
 
 def load(
@@ -68,10 +72,10 @@ def from_document(
     check_data(spec, graph, report)
     report.raise_errors()
     advise(spec, graph, report)
-    return dataclasses.replace(spec, graph=graph, normal=resolve(spec, elaborated), advice=report.advice)
+    return _complete(spec, graph, resolve(spec, elaborated), report.advice)
 
 
-def _several(spec: ModelSpec, report: Report, limit_bytes: int) -> ModelSpec:
+def _several(spec: WrittenSpec, report: Report, limit_bytes: int) -> ModelSpec:
     """The spec of several networks, each worked out, and held against those that it plays with."""
     from builder.elaborate.players import advise_players, check_players, classes_told, filled_in
     from builder.elaborate.resolve import resolve_several
@@ -80,14 +84,45 @@ def _several(spec: ModelSpec, report: Report, limit_bytes: int) -> ModelSpec:
     info = described(spec, report)
     classes = classes_told(spec, info, report)
     several = elaborate_all(spec, classes, report, limit_bytes)
-    spec = dataclasses.replace(spec, networks=several.networks, graph=several.graph)
-    for network in spec.networks.values():
-        check_expectations(network, network.graph, report)
-    check_expectations(spec, spec.graph, report)
-    check_players(spec, info, report)
+    for name, network in several.networks.items():
+        check_expectations(network, several.graph_of(name), report)
+    check_expectations(spec, several.graph, report)
+    check_players(spec, several, info, report)
     report.raise_errors()
-    for network in spec.networks.values():
-        advise(network, network.graph, report)
-    advise_players(spec, info, report)
-    spec = filled_in(spec)
-    return dataclasses.replace(spec, normal=resolve_several(spec, several), advice=report.advice)
+    for name, network in several.networks.items():
+        advise(network, several.graph_of(name), report)
+    advise_players(spec, several, info, report)
+    adversarial = filled_in(spec, several)
+    networks = {
+        name: _complete(network, several.graph_of(name)) for name, network in several.networks.items()
+    }
+    normal = resolve_several(spec, several, adversarial)
+    return _complete(spec, several.graph, normal, report.advice, adversarial, networks)
+
+
+def _complete(
+    spec: WrittenSpec,
+    graph: Graph,
+    normal: dict[str, object] | None = None,
+    advice: tuple[SpecError, ...] = (),
+    adversarial: Adversarial | None = None,
+    networks: dict[str, ModelSpec] | None = None,
+) -> ModelSpec:
+    """The model spec of what is written, with what was worked out of it."""
+    return ModelSpec(
+        file=spec.file,
+        folder=spec.folder,
+        name=spec.name,
+        inputs=spec.inputs,
+        graph=graph,
+        networks=networks or {},
+        data=spec.data,
+        train=spec.train,
+        adversarial=adversarial,
+        game=spec.game,
+        attacks=spec.attacks,
+        cells=spec.cells,
+        holes=spec.holes,
+        advice=advice,
+        normal=normal or {},
+    )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from builder.errors import Report
 from builder.reader import place_within
 from builder.spec.graph import Graph, GraphLayer
-from builder.spec.spec import ModelSpec
+from builder.spec.written import WrittenSpec
 
 
-def advise(spec: ModelSpec, graph: Graph, report: Report) -> None:
+def advise(spec: WrittenSpec, graph: Graph, report: Report) -> None:
     """Looks over a network that has no errors."""
     readers: dict[str, list[GraphLayer]] = {}
     for layer in graph.layers:
@@ -51,7 +51,7 @@ def _states_left_behind(graph: Graph, report: Report) -> None:
             )
 
 
-def _softmax_before_loss(spec: ModelSpec, graph: Graph, report: Report) -> None:
+def _softmax_before_loss(spec: WrittenSpec, graph: Graph, report: Report) -> None:
     loss = type(spec.train.loss).__name__ if spec.train is not None else ""
     for name in graph.outputs.values():
         last = graph.by_name.get(name)
@@ -69,7 +69,7 @@ def _softmax_before_loss(spec: ModelSpec, graph: Graph, report: Report) -> None:
             )
 
 
-def _affine_before_geometry(spec: ModelSpec, report: Report) -> None:
+def _affine_before_geometry(spec: WrittenSpec, report: Report) -> None:
     """`Rescale` and `Standardize` come last whatever the list says: a list that says otherwise misleads."""
     if spec.data is None or spec.data_node is None:
         return

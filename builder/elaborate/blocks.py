@@ -7,7 +7,7 @@ from builder.elaborate.scope import Value
 from builder.errors import Report, did_you_mean
 from builder.language.source import Mapping, Node, Scalar, describe
 from builder.reader import Reader, Unknown, Unresolved
-from builder.spec.spec import Block, Item
+from builder.spec.written import Block, Item
 
 
 class Watching(set[str]):

@@ -25,7 +25,7 @@ from builder.errors import Place, Report
 from builder.language.nodes import Mapping, Node, Scalar, Sequence
 from builder.layers.layer import layers
 from builder.shapes import TensorType
-from builder.spec.spec import Item, ModelSpec
+from builder.spec.written import Item, WrittenSpec
 
 if TYPE_CHECKING:
     from builder.games.section import Conditional
@@ -51,7 +51,7 @@ class Condition:
 class ConditionedElaborator(Elaborator):
     """Works out a player's graph with what the label adds to it."""
 
-    def __init__(self, spec: ModelSpec, report: Report, common: Common, condition: Condition) -> None:
+    def __init__(self, spec: WrittenSpec, report: Report, common: Common, condition: Condition) -> None:
         super().__init__(spec, report, common)
         self.condition = condition
 

@@ -23,7 +23,7 @@ from builder.layers.layer import Layer, layers
 from builder.reader import Reader, Unknown
 from builder.shapes import DEFAULT_LIMIT_BYTES
 from builder.spec.graph import Graph
-from builder.spec.spec import Block, Item, ModelSpec
+from builder.spec.written import Block, Item, WrittenSpec
 
 if TYPE_CHECKING:
     from builder.cells.cell import Cell
@@ -65,7 +65,7 @@ class Common:
     expanded: int = 0
 
 
-def elaborate(spec: ModelSpec, report: Report, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> Elaborated:
+def elaborate(spec: WrittenSpec, report: Report, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> Elaborated:
     """Works the graph out. ``limit_bytes`` bounds parameters, and activations at batch 1, each."""
     common = Common(Budget(limit_bytes))
     return Elaborator(spec, report, common).run(lambda: report_unused(spec, common.used, report))
@@ -74,7 +74,7 @@ def elaborate(spec: ModelSpec, report: Report, limit_bytes: int = DEFAULT_LIMIT_
 class Elaborator:
     """Works out the graph of one network."""
 
-    def __init__(self, spec: ModelSpec, report: Report, common: Common) -> None:
+    def __init__(self, spec: WrittenSpec, report: Report, common: Common) -> None:
         self.spec = spec
         self.report = report
         self.common = common
@@ -367,7 +367,7 @@ def _refuse_state(item: Item, owner: str, report: Report) -> None:
         report.error(item.state_from[1], f"{owner} takes no `state_from`", "Say it of the layer in it.")
 
 
-def _input_places(spec: ModelSpec) -> dict[str, Place]:
+def _input_places(spec: WrittenSpec) -> dict[str, Place]:
     """Where each of several inputs is named."""
     node = spec.written("inputs")
     return {str(key): place for key, place in node.keys.items()} if isinstance(node, Mapping) else {}

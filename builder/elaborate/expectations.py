@@ -12,13 +12,13 @@ from builder.language.source import Mapping, Node, describe
 from builder.reader import Reader, Unknown, place_within
 from builder.shapes import SYMBOL, TensorType
 from builder.spec.graph import Graph
-from builder.spec.spec import ModelSpec
+from builder.spec.written import WrittenSpec
 from builder.training.section import Train
 
 _MORE_THAN_ONE: Final = "Build and export it without `data` and `train`, or train it with a loop of your own."
 
 
-def check_expectations(spec: ModelSpec, graph: Graph, report: Report) -> None:
+def check_expectations(spec: WrittenSpec, graph: Graph, report: Report) -> None:
     """Holds ``expect`` against the graph: counts, and outputs by layer."""
     if spec.expect is None:
         return
@@ -76,7 +76,7 @@ def _is_size(value: object) -> bool:
     return type(value) is int or (isinstance(value, str) and SYMBOL.match(value) is not None)
 
 
-def described(spec: ModelSpec, report: Report) -> DataInfo | None:
+def described(spec: WrittenSpec, report: Report) -> DataInfo | None:
     """What the data says of itself; none if there is none, or if something about it is wrong (reported)."""
     if spec.data is None or spec.data_node is None:
         return None
@@ -87,7 +87,7 @@ def described(spec: ModelSpec, report: Report) -> DataInfo | None:
         return None
 
 
-def check_data(spec: ModelSpec, graph: Graph, report: Report) -> None:
+def check_data(spec: WrittenSpec, graph: Graph, report: Report) -> None:
     """Holds the data, the network's input and output, and the loss against each other."""
     info = described(spec, report)
     check_attacks(spec, graph, info, report)
@@ -162,7 +162,7 @@ def _attacked(data: Data, folder: Path, train: Train, output: TensorType, found:
         yield Cause(cause.problem, cause.hint, field="adversarial_training")
 
 
-def check_attacks(spec: ModelSpec, graph: Graph, info: DataInfo | None, report: Report) -> None:
+def check_attacks(spec: WrittenSpec, graph: Graph, info: DataInfo | None, report: Report) -> None:
     """Holds the attacks that the author named against data and network; ``info`` is none if it is not known."""
     if not spec.attacks or spec.attacks_node is None:
         return
@@ -192,7 +192,7 @@ def check_attacks(spec: ModelSpec, graph: Graph, info: DataInfo | None, report: 
             )
 
 
-def _one_each(spec: ModelSpec, graph: Graph, report: Report) -> bool:
+def _one_each(spec: WrittenSpec, graph: Graph, report: Report) -> bool:
     """Whether the network has the one input that data feeds, and the one output that a loss reads."""
     if len(spec.inputs) > 1:
         report.error(
@@ -209,6 +209,6 @@ def _one_each(spec: ModelSpec, graph: Graph, report: Report) -> bool:
     return len(spec.inputs) == 1 and len(graph.outputs) <= 1
 
 
-def _input_place(spec: ModelSpec) -> Place:
+def _input_place(spec: WrittenSpec) -> Place:
     node = spec.written("input") or spec.written("inputs")
     return node.place if node is not None else spec.document.root.place

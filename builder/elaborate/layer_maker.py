@@ -13,7 +13,7 @@ from builder.layers.layer import Layer
 from builder.reader import Reader, Unknown
 from builder.shapes import Inferred
 from builder.spec.graph import GraphLayer
-from builder.spec.spec import Item
+from builder.spec.written import Item
 
 Sources = tuple[tuple[str, Place], ...]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from builder.errors import Cause, Report, did_you_mean
 from builder.language.keys import is_hole
 from builder.layers.layer import Layer, layers
-from builder.spec.spec import Item, ModelSpec
+from builder.spec.written import Item, WrittenSpec
 
 if TYPE_CHECKING:
     from builder.cells.cell import Cell
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class LayerTypes:
     """Finds the layer types of one spec. ``cells`` holds those of the cells that were asked for."""
 
-    def __init__(self, spec: ModelSpec, report: Report) -> None:
+    def __init__(self, spec: WrittenSpec, report: Report) -> None:
         self.spec = spec
         self.report = report
         self.cells: dict[str, type[CellLayer]] = {}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from builder.errors import Cause, Place, Report, did_you_mean
@@ -18,16 +18,17 @@ from builder.layers.shared.activation import Activation
 from builder.reader import place_within
 from builder.shapes import TensorType
 from builder.spec.graph import Graph, GraphLayer
-from builder.spec.spec import ModelSpec
+from builder.spec.written import WrittenSpec
 
 if TYPE_CHECKING:
     from builder.data.section import DataInfo
+    from builder.elaborate.several import Several
 
 _PROBABILITIES: Final = ((0.0, 1.0), (-math.inf, 0.0))  # and their logarithms
 _ARRANGE: Final = ("Flatten", "Unflatten", "Identity")
 
 
-def classes_told(spec: ModelSpec, info: DataInfo | None, report: Report) -> int | None:
+def classes_told(spec: WrittenSpec, info: DataInfo | None, report: Report) -> int | None:
     """How many classes `conditional` tells the players; none without it, or where that is not known.
 
     It is an error if the data has none, or others. ``info`` is none where the data is missing or wrong.
@@ -70,7 +71,8 @@ class _Player:
 
     role: str
     name: str
-    spec: ModelSpec
+    spec: WrittenSpec
+    graph: Graph
     takes: TensorType | None
     gives: TensorType | None
     last: GraphLayer | None
@@ -84,27 +86,28 @@ class _Player:
     @property
     def output_place(self) -> Place:
         """Where its last layer is written."""
-        graph = self.spec.graph
+        graph = self.graph
         end = graph.by_name.get(next(iter(graph.outputs.values()), ""))
         if end is not None and end.name == "conditional_logits":  # added behind the author's last
             end = graph.by_name.get(end.inputs[0], end)
         return end.place if end is not None else self.spec.document.root.place
 
 
-def filled_in(spec: ModelSpec) -> ModelSpec:
-    """The spec with what follows filled in: the noise's shape, and the number of classes that are told."""
+def filled_in(spec: WrittenSpec, several: Several) -> Adversarial | None:
+    """`adversarial` with what follows filled in: the noise's shape, and the number of classes that are told."""
     adversarial = spec.adversarial
-    if adversarial is None or not spec.graph.complete:
-        return spec
-    shape = spec.networks[adversarial.generator].graph.inputs["input"].sized(1)
+    if adversarial is None or not several.graph.complete:
+        return adversarial
+    inputs = several.graph_of(adversarial.generator).inputs
+    shape = inputs["input"].sized(1)
     found: dict[str, object] = {"noise": adversarial.noise.model_copy(update={"size": shape})}
     if adversarial.conditional is not None:
-        classes = spec.networks[adversarial.generator].graph.inputs["label"].vocabulary
+        classes = inputs["label"].vocabulary
         found["conditional"] = adversarial.conditional.model_copy(update={"classes": classes})
-    return replace(spec, adversarial=adversarial.model_copy(update=found))
+    return adversarial.model_copy(update=found)
 
 
-def check_players(spec: ModelSpec, info: DataInfo | None, report: Report) -> None:
+def check_players(spec: WrittenSpec, several: Several, info: DataInfo | None, report: Report) -> None:
     """Holds generator, discriminator, noise, data and measures against each other."""
     adversarial, node = spec.adversarial, spec.adversarial_node
     networks = spec.written("networks")
@@ -115,7 +118,7 @@ def check_players(spec: ModelSpec, info: DataInfo | None, report: Report) -> Non
         report.error(place_within(node, "discriminator"), problem)
         return
     generator, discriminator = (
-        _player(spec, networks, role, name, report)
+        _player(spec, several, networks, role, name, report)
         for role, name in (("generator", adversarial.generator), ("discriminator", adversarial.discriminator))
     )
     _everyone_plays(spec, networks, adversarial, report)
@@ -128,7 +131,9 @@ def check_players(spec: ModelSpec, info: DataInfo | None, report: Report) -> Non
         _examples(generator, discriminator, info, report)
 
 
-def _player(spec: ModelSpec, networks: Mapping, role: str, name: str, report: Report) -> _Player | None:
+def _player(
+    spec: WrittenSpec, several: Several, networks: Mapping, role: str, name: str, report: Report
+) -> _Player | None:
     """The network that plays a role; none if there is none (reported), or it is no player (reported)."""
     node = spec.adversarial_node
     if name not in spec.networks or node is None:
@@ -140,15 +145,16 @@ def _player(spec: ModelSpec, networks: Mapping, role: str, name: str, report: Re
                 hint = f"Say which network it is: `adversarial: {{{role}: …}}`."
             report.error(place, f"there is no network `{name}` to be the {role}", hint)
         return None
-    network = spec.networks[name]
+    network, graph = several.networks[name], several.graph_of(name)
     inputs = {key: kind for key, kind in network.inputs.items() if key != "label"}
     player = _Player(
         role,
         name,
         network,
+        graph,
         inputs.get("input"),
-        next(iter(network.graph.output_types.values()), None),
-        _last(network.graph),
+        next(iter(graph.output_types.values()), None),
+        _last(graph),
     )
     for problem, hint, where in _unplayable(player, inputs):
         report.error(where, problem, hint)
@@ -178,12 +184,12 @@ def _unplayable(player: _Player, inputs: dict[str, TensorType]) -> Iterator[tupl
     if takes is not None and (takes.free or takes.vocabulary is not None):
         problem = f"the {player.role} takes reals of a fixed shape, and its input is {takes}"
         yield problem, None, player.input_place
-    if len(spec.graph.outputs) > 1 and spec.outputs is not None:
-        problem = f"the {player.role} gives one output, found {len(spec.graph.outputs)}"
+    if len(player.graph.outputs) > 1 and spec.outputs is not None:
+        problem = f"the {player.role} gives one output, found {len(player.graph.outputs)}"
         yield problem, "Leave `outputs` out: the last layer is the output.", spec.outputs[1][1]
 
 
-def _everyone_plays(spec: ModelSpec, networks: Mapping, adversarial: Adversarial, report: Report) -> None:
+def _everyone_plays(spec: WrittenSpec, networks: Mapping, adversarial: Adversarial, report: Report) -> None:
     players = (adversarial.generator, adversarial.discriminator)
     for name, place in networks.keys.items():
         if name not in players and all(player in spec.networks for player in players):
@@ -263,7 +269,7 @@ def _reshape(made: TensorType, wanted: TensorType) -> str | None:
     return None
 
 
-def _measures(spec: ModelSpec, info: DataInfo | None, report: Report) -> None:
+def _measures(spec: WrittenSpec, info: DataInfo | None, report: Report) -> None:
     """Each of `metrics` must have something to say of such data."""
     if spec.game is None or spec.data is None or spec.train_node is None or info is None:
         return
@@ -274,20 +280,20 @@ def _measures(spec: ModelSpec, info: DataInfo | None, report: Report) -> None:
             report.error(place_within(spec.train_node, f"metrics.{index}"), cause.problem, cause.hint)
 
 
-def advise_players(spec: ModelSpec, info: DataInfo | None, report: Report) -> None:
+def advise_players(spec: WrittenSpec, several: Several, info: DataInfo | None, report: Report) -> None:
     """Looks over two players that have no errors."""
     adversarial, node = spec.adversarial, spec.adversarial_node
-    if adversarial is None or node is None or not spec.graph.complete:
+    if adversarial is None or node is None or not several.graph.complete:
         return
-    _penalty(adversarial, spec.networks[adversarial.discriminator], node, report)
-    judge = _last(spec.networks[adversarial.discriminator].graph)
+    _penalty(adversarial, several.graph_of(adversarial.discriminator), node, report)
+    judge = _last(several.graph_of(adversarial.discriminator))
     if judge is not None and (no_logit := _no_logit(*_between(judge))):
         report.advise(
             judge.place,
             f"`{adversarial.discriminator}` ends in `{judge.type}`: it can give no logit {no_logit}",
             f"Leave `{judge.type}` out: a logit may be any number, and 0 says that it cannot tell.",
         )
-    last = _last(spec.networks[adversarial.generator].graph)
+    last = _last(several.graph_of(adversarial.generator))
     if last is not None and info is not None:
         low, high = _between(last)
         if math.isfinite(high - low) and info.range != (low, high):
@@ -314,10 +320,10 @@ def _no_logit(low: float, high: float) -> str:
     return f"below {least}" if math.isfinite(low) else f"above {most}" if math.isfinite(high) else ""
 
 
-def _penalty(adversarial: Adversarial, discriminator: ModelSpec, node: Node, report: Report) -> None:
+def _penalty(adversarial: Adversarial, discriminator: Graph, node: Node, report: Report) -> None:
     """A penalty on each example's gradient needs each example's logit to depend on that example alone."""
     penalty = type(adversarial.penalty).__name__
-    layers = discriminator.graph.layers
+    layers = discriminator.layers
     for layer in layers:
         if penalty in ("GradientPenalty", "R1") and layer.type.startswith("BatchNorm"):
             report.advise(

@@ -13,14 +13,15 @@ from builder.elaborate.elaborate import Elaborated, Use
 from builder.language.nodes import Mapping, Node, Scalar, Sequence, written
 from builder.language.scalars import resolve as value_of
 from builder.shapes import TensorType
-from builder.spec.spec import LANGUAGE_VERSION, SAID_BY_DATA, Item, ModelSpec
+from builder.spec.written import LANGUAGE_VERSION, SAID_BY_DATA, Item, WrittenSpec
 
 if TYPE_CHECKING:
     from builder.cells.cell import Cell
     from builder.elaborate.several import Several
+    from builder.games.section import Adversarial
 
 
-def resolve(spec: ModelSpec, elaborated: Elaborated) -> dict[str, Any]:
+def resolve(spec: WrittenSpec, elaborated: Elaborated) -> dict[str, Any]:
     """The resolved spec. Expressions stay as written, since a block may mean another value at each use.
 
     What the data said (``$classes``) is written among the constants where it is still read: a resolved spec
@@ -35,7 +36,7 @@ def resolve(spec: ModelSpec, elaborated: Elaborated) -> dict[str, Any]:
     return normal | _sections(data=spec.data, train=spec.train) | _attacks(spec)
 
 
-def resolve_several(spec: ModelSpec, several: Several) -> dict[str, Any]:
+def resolve_several(spec: WrittenSpec, several: Several, adversarial: Adversarial | None) -> dict[str, Any]:
     """The resolved spec of several networks, each as its author wrote it: without what a label adds to it."""
     elaborated = several.elaborated
     uses = {item: found for one in elaborated.values() for item, found in one.uses.items()}
@@ -47,24 +48,24 @@ def resolve_several(spec: ModelSpec, several: Several) -> dict[str, Any]:
         | {"layers": _Items(elaborated[name].uses).all(network.layers)}
         | _outputs(network)
         | _as_written(expect=network.expect, init=network.init)
-        for name, network in several.written.items()
+        for name, network in spec.networks.items()
     }
     normal = _with_constants(spec, normal) | _as_written(expect=spec.expect, init=spec.init)
-    return normal | _sections(data=spec.data, adversarial=spec.adversarial, train=spec.game)
+    return normal | _sections(data=spec.data, adversarial=adversarial, train=spec.game)
 
 
-def _head(spec: ModelSpec) -> dict[str, Any]:
+def _head(spec: WrittenSpec) -> dict[str, Any]:
     return {"gradspec": LANGUAGE_VERSION, "name": spec.name}
 
 
-def _inputs(spec: ModelSpec) -> dict[str, Any]:
+def _inputs(spec: WrittenSpec) -> dict[str, Any]:
     if list(spec.inputs) == ["input"]:
         return {"input": _tensor(spec.inputs["input"])}
     return {"inputs": {name: _tensor(kind) for name, kind in spec.inputs.items()}}
 
 
 def _own_types(
-    spec: ModelSpec, items: _Items, used: frozenset[str], known: MappingABC[str, Cell]
+    spec: WrittenSpec, items: _Items, used: frozenset[str], known: MappingABC[str, Cell]
 ) -> dict[str, Any]:
     """The author's blocks and cells, and those of libraries that were used."""
     found: dict[str, Any] = {}
@@ -90,7 +91,7 @@ def _own_types(
     return found
 
 
-def _with_constants(spec: ModelSpec, normal: dict[str, Any]) -> dict[str, Any]:
+def _with_constants(spec: WrittenSpec, normal: dict[str, Any]) -> dict[str, Any]:
     """``normal`` with the constants behind the inputs: the author's, and what the data said."""
     constants: dict[str, Any] = {
         name: spec.constants[name] for name in SAID_BY_DATA if name in spec.constants and _reads(normal, name)
@@ -105,7 +106,7 @@ def _with_constants(spec: ModelSpec, normal: dict[str, Any]) -> dict[str, Any]:
     return {**head, "constants": constants, **normal}
 
 
-def _outputs(spec: ModelSpec) -> dict[str, Any]:
+def _outputs(spec: WrittenSpec) -> dict[str, Any]:
     return {} if spec.outputs is None else {"outputs": [name for name, _ in spec.outputs]}
 
 
@@ -117,7 +118,7 @@ def _sections(**sections: Component | None) -> dict[str, Any]:
     return {key: section.plain() for key, section in sections.items() if section is not None}
 
 
-def _attacks(spec: ModelSpec) -> dict[str, Any]:
+def _attacks(spec: WrittenSpec) -> dict[str, Any]:
     return {"attacks": {name: to_plain(one) for name, one in spec.attacks.items()}} if spec.attacks else {}
 
 

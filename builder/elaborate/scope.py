@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from builder.errors import Place, Report, did_you_mean
 from builder.shapes import TensorType
-from builder.spec.spec import Item
+from builder.spec.written import Item
 
 
 class Value(NamedTuple):

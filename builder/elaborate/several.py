@@ -12,20 +12,26 @@ from builder.elaborate.weight_rules import WeightRules
 from builder.errors import Report
 from builder.reader import Reader, place_within
 from builder.spec.graph import Graph, GraphLayer
-from builder.spec.spec import ModelSpec
+from builder.spec.written import WrittenSpec
 
 
 @dataclass(frozen=True)
 class Several:
-    """The networks of one spec as they are written, worked out, and with what became of their items."""
+    """The networks of one spec: as they are written, and worked out.
 
-    written: dict[str, ModelSpec]
-    networks: dict[str, ModelSpec]
+    The inputs of ``networks`` include the label that `conditional` adds. ``graph`` shows all of them side by side.
+    """
+
+    networks: dict[str, WrittenSpec]
     elaborated: dict[str, Elaborated]
     graph: Graph
 
+    def graph_of(self, name: str) -> Graph:
+        """The graph of the network called ``name``."""
+        return self.elaborated[name].graph
 
-def elaborate_all(spec: ModelSpec, classes: int | None, report: Report, limit_bytes: int) -> Several:
+
+def elaborate_all(spec: WrittenSpec, classes: int | None, report: Report, limit_bytes: int) -> Several:
     """Works out every network of the spec; together they may take ``limit_bytes`` of memory.
 
     ``classes`` is how many of them the players are told of; none if they are not, or if that is not known.
@@ -35,21 +41,21 @@ def elaborate_all(spec: ModelSpec, classes: int | None, report: Report, limit_by
         rules.for_types(spec.init, Reader(report, spec.constants, spec.constants_used))
     common = Common(Budget(limit_bytes), rules)
     elaborated: dict[str, Elaborated] = {}
-    networks: dict[str, ModelSpec] = {}
+    networks: dict[str, WrittenSpec] = {}
     for name in spec.networks:
         elaborator = _elaborator(spec, name, classes, report, common)
         elaborated[name] = elaborator.run()
-        networks[name] = replace(elaborator.spec, graph=elaborated[name].graph)
-    complete = bool(networks) and not spec.holes and all(one.graph.complete for one in networks.values())
+        networks[name] = elaborator.spec
+    graphs = {name: network.graph for name, network in elaborated.items()}
+    complete = bool(networks) and not spec.holes and all(graph.complete for graph in graphs.values())
     if not spec.holes:
         report_unused(spec, common.used, report)
     rules.report_unmatched(complete)
-    graph = side_by_side(spec.name, {name: one.graph for name, one in networks.items()}, complete)
-    return Several(spec.networks, networks, elaborated, graph)
+    return Several(networks, elaborated, side_by_side(spec.name, graphs, complete))
 
 
 def _elaborator(
-    spec: ModelSpec, name: str, classes: int | None, report: Report, common: Common
+    spec: WrittenSpec, name: str, classes: int | None, report: Report, common: Common
 ) -> Elaborator:
     """What works out the network called ``name``: with a label, where `conditional` tells it one."""
     network, adversarial, node = spec.networks[name], spec.adversarial, spec.adversarial_node

@@ -9,7 +9,7 @@ from builder.errors import Report
 from builder.language.nodes import Mapping
 
 if TYPE_CHECKING:
-    from builder.spec.spec import ModelSpec
+    from builder.spec.written import WrittenSpec
 
 
 @dataclass(eq=False)
@@ -25,7 +25,7 @@ class Used:
     uncertain: bool = False
 
 
-def report_unused(spec: ModelSpec, used: Used, report: Report) -> None:
+def report_unused(spec: WrittenSpec, used: Used, report: Report) -> None:
     """Everything of the author's own that nothing uses is an error. Libraries may hold more than is used."""
     for name, cell in spec.cells.items():
         if name not in used.cells and name not in spec.imported and not used.uncertain:

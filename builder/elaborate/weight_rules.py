@@ -19,7 +19,7 @@ from builder.training.initializers.initializer import Initializer, initializers
 
 if TYPE_CHECKING:
     from builder.cells.cell import Cell
-    from builder.spec.spec import Item
+    from builder.spec.written import Item
 
 
 @dataclass(eq=False)

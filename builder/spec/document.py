@@ -17,12 +17,12 @@ from builder.language.source import Document, Mapping, Node, Scalar, describe
 from builder.reader import Reader, Unknown, Unresolved
 from builder.spec.inputs import InputReader
 from builder.spec.items import ItemReader
-from builder.spec.spec import LANGUAGE_VERSION, SAID_BY_DATA, Block, ModelSpec
+from builder.spec.written import LANGUAGE_VERSION, SAID_BY_DATA, Block, WrittenSpec
 from builder.training.section import Train
 
 if TYPE_CHECKING:  # a spec without cells does not pay for them
     from builder.cells.cell import Cell
-    from builder.spec.spec import Library
+    from builder.spec.written import Library
 
 KEYS: Final = (
     "gradspec", "name", "library", "input", "inputs", "constants", "blocks", "cells", "layers", "outputs",
@@ -33,7 +33,7 @@ NETWORK_KEYS: Final = ("input", "inputs", "layers", "outputs", "expect", "init")
 BLOCK_KEYS: Final = ("parameters", "inputs", "layers")
 
 
-def read_network(name: str, node: Mapping, shared: ModelSpec, report: Report) -> ModelSpec:
+def read_network(name: str, node: Mapping, shared: WrittenSpec, report: Report) -> WrittenSpec:
     """One of the `networks` of the spec ``shared``, whose constants, blocks and cells it may use."""
     document = replace(shared.document, root=node, holes=tuple(holes_of(node)))
     return DocumentReader(document, shared.folder, node, report).network(name, shared)
@@ -56,7 +56,7 @@ class DocumentReader:
         self.used: set[str] = set()
         self.constants: dict[str, object] = {}
 
-    def spec(self) -> ModelSpec:
+    def spec(self) -> WrittenSpec:
         """The spec of one network, or what several share."""
         read_keys(self.root, KEYS, KEYS_LATER, "a spec", self.report)
         self._version()
@@ -75,7 +75,7 @@ class DocumentReader:
             cells = {name: cell for name, cell in library.cells.items() if name not in own} | cells
         alone = not several and ("layers" in self.root.entries or not misspelt("networks", self.root, KEYS))
         layers = self.items.layers(self.root.get("layers"), self.root.place, "a spec") if alone else ()
-        return ModelSpec(
+        return WrittenSpec(
             file=self.document.file,
             folder=self.folder,
             name=self._name(),
@@ -98,7 +98,7 @@ class DocumentReader:
             train_node=train,
         )
 
-    def network(self, name: str, shared: ModelSpec) -> ModelSpec:
+    def network(self, name: str, shared: WrittenSpec) -> WrittenSpec:
         """The network that stands here, one of several."""
         read_keys(self.root, NETWORK_KEYS, frozenset(), "a network", self.report)
         reader = Reader(self.report, shared.constants, shared.constants_used)

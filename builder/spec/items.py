@@ -7,7 +7,7 @@ from typing import Final
 from builder.errors import LONGEST_NAME, Place, Report, did_you_mean, nearest
 from builder.language.keys import checked_name, has_hole, is_hole
 from builder.language.nodes import Mapping, Node, Scalar, Sequence, describe
-from builder.spec.spec import Item
+from builder.spec.written import Item
 
 ITEM_KEYS: Final = ("name", "from", "state_from", "init", "freeze", "norm", "repeat", "share", "layers")
 ITEM_KEYS_LATER: Final = frozenset({"constraint"})

@@ -12,7 +12,7 @@ from builder.errors import Place, Report, SpecErrors
 from builder.language.keys import has_hole, is_hole, read_keys
 from builder.language.nodes import Document, Mapping, Node, Scalar, Sequence, describe
 from builder.language.source import read_file
-from builder.spec.spec import LANGUAGE_VERSION, Block, Library
+from builder.spec.written import LANGUAGE_VERSION, Block, Library
 
 MAX_FILES: Final = 32
 KEYS: Final = ("gradspec", "name", "library", "blocks", "cells")

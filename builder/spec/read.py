@@ -8,10 +8,10 @@ from builder.errors import Report
 from builder.language.nodes import Document, Mapping, describe
 from builder.reader import Reader
 from builder.spec.document import DocumentReader, has_several
-from builder.spec.spec import ModelSpec
+from builder.spec.written import WrittenSpec
 
 
-def read_spec(document: Document, folder: Path, report: Report) -> ModelSpec | None:
+def read_spec(document: Document, folder: Path, report: Report) -> WrittenSpec | None:
     """The spec as written; everything wrong with its keys and structure goes to ``report``.
 
     Returns ``None`` if there is nothing to go on with.

@@ -10,7 +10,7 @@ from builder.language.keys import checked_name, is_hole
 from builder.language.nodes import Mapping, Node, describe
 from builder.reader import Reader
 from builder.spec.document import read_network
-from builder.spec.spec import ModelSpec
+from builder.spec.written import WrittenSpec
 
 if TYPE_CHECKING:
     from builder.robustness.attacks.attack import Attack
@@ -21,59 +21,62 @@ ALONE: Final = ("input", "inputs", "layers", "outputs")  # what a spec of one ne
 _DICT: Final = frozenset({"clear", "items", "keys", "pop", "update", "values"})
 
 
-def with_networks(spec: ModelSpec, root: Mapping, reader: Reader) -> ModelSpec:
-    """The spec with its `networks`, who plays whom among them, and its `attacks`, as they are written."""
-    report = reader.report
-    attacks_node = root.get("attacks")
+def with_networks(spec: WrittenSpec, root: Mapping, reader: Reader) -> WrittenSpec:
+    """The spec with its `networks`, who plays whom among them, and its `attacks`, as they are written.
+
+    Everything wrong with them goes to the report of ``reader``.
+    """
+    attacks_node, node, adversarial = root.get("attacks"), root.get("networks"), root.get("adversarial")
     attacks = _attacks(attacks_node, reader) if attacks_node is not None else {}
-    spec = replace(spec, attacks=attacks, attacks_node=attacks_node)
-    if not ({"networks", "adversarial"} & root.entries.keys()):
+    if node is None and adversarial is None:
+        return replace(spec, attacks=attacks, attacks_node=attacks_node)
+    networks = _networks(node, spec, root, reader.report)
+    _check_sections(root, reader.report)
+    spec = replace(spec, attacks=attacks, attacks_node=attacks_node, networks=networks)
+    if adversarial is None:
         return spec
-    for key in ALONE:
-        if key in root.entries and "networks" in root.entries:
-            report.error(
-                root.keys[key],
-                f"`{key}` stands beside `networks`, and would belong to none of them",
-                f"Each network has its own: `networks: {{generator: {{{key}: …}}}}`.",
-            )
-    node = root.get("networks")
-    if node is None:
-        problem = "`adversarial` lets two of `networks` play against each other, and there are none"
-        hint = "As in `networks: {generator: {input: [64], layers: […]}, discriminator: …}`."
-        report.error(root.keys["adversarial"], problem, hint)
-    networks = _networks(node, spec, report) if node is not None else {}
-    return _game(replace(spec, networks=networks), root, reader)
-
-
-def _game(spec: ModelSpec, root: Mapping, reader: Reader) -> ModelSpec:
-    """The spec with `adversarial`, and with `train` as the rules of a game."""
-    node = root.get("adversarial")
-    if node is None:
-        for key in ("data", "train", "attacks"):
-            if key in root.entries:
-                reader.report.error(
-                    root.keys[key],
-                    f"`{key}` is for one network, or for two that `adversarial` names",
-                    "Several networks without `adversarial` are built and exported, not trained.",
-                )
-        return spec
-    if "attacks" in root.entries:
-        reader.report.error(
-            root.keys["attacks"], "`attacks` are on one classifier, and here two networks play", "Remove it."
-        )
     from builder.games.section import Adversarial
     from builder.games.training import Game
 
     train = spec.train_node
     return replace(
         spec,
-        adversarial=reader.component(Adversarial, node, node.place),
-        adversarial_node=node,
+        adversarial=reader.component(Adversarial, adversarial, adversarial.place),
+        adversarial_node=adversarial,
         game=reader.component(Game, train, train.place) if train is not None else None,
     )
 
 
-def _networks(node: Node, spec: ModelSpec, report: Report) -> dict[str, ModelSpec]:
+def _check_sections(root: Mapping, report: Report) -> None:
+    """Reports the sections that belong to one network alone."""
+    if "adversarial" in root.entries:
+        if "attacks" in root.entries:
+            problem = "`attacks` are on one classifier, and here two networks play"
+            report.error(root.keys["attacks"], problem, "Remove it.")
+        return
+    for key in ("data", "train", "attacks"):
+        if key in root.entries:
+            report.error(
+                root.keys[key],
+                f"`{key}` is for one network, or for two that `adversarial` names",
+                "Several networks without `adversarial` are built and exported, not trained.",
+            )
+
+
+def _networks(node: Node | None, spec: WrittenSpec, root: Mapping, report: Report) -> dict[str, WrittenSpec]:
+    """The network under each name; a name without a network that can be read is left out (reported)."""
+    if node is None:
+        problem = "`adversarial` lets two of `networks` play against each other, and there are none"
+        hint = "As in `networks: {generator: {input: [64], layers: […]}, discriminator: …}`."
+        report.error(root.keys["adversarial"], problem, hint)
+        return {}
+    for key in ALONE:
+        if key in root.entries:
+            report.error(
+                root.keys[key],
+                f"`{key}` stands beside `networks`, and would belong to none of them",
+                f"Each network has its own: `networks: {{generator: {{{key}: …}}}}`.",
+            )
     if not isinstance(node, Mapping):
         if not is_hole(node):
             hint = "As in `networks: {generator: {input: [64], layers: […]}}`."
@@ -84,14 +87,14 @@ def _networks(node: Node, spec: ModelSpec, report: Report) -> dict[str, ModelSpe
     if len(node.entries) > MOST:
         report.error(node.place, f"expected at most {MOST} networks, found {len(node.entries)}")
         return {}
-    networks: dict[str, ModelSpec] = {}
-    for key, value in node.entries.items():
-        checked_name(key, node.keys[key], report)
-        if key in _DICT:
-            problem = f"`{key}` is what every `torch.nn.ModuleDict` has already, and a network would hide it"
-            report.error(node.keys[key], problem)
+    networks: dict[str, WrittenSpec] = {}
+    for name, value in node.entries.items():
+        checked_name(name, node.keys[name], report)
+        if name in _DICT:
+            problem = f"`{name}` is what every `torch.nn.ModuleDict` has already, and a network would hide it"
+            report.error(node.keys[name], problem)
         if isinstance(value, Mapping):
-            networks[str(key)] = read_network(str(key), value, spec, report)
+            networks[str(name)] = read_network(str(name), value, spec, report)
         elif not is_hole(value):
             hint = "A network is a mapping: `input: [64]`, then `layers:` and a list."
             report.error(value.place, f"expected a network with `layers`, found {describe(value)}", hint)

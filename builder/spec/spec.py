@@ -1,136 +1,54 @@
-"""A model spec as data: items and blocks as they are written, with their places, and the graph they make."""
+"""A model spec as data: what was read and worked out, complete."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING
 
 from builder.data.section import Data
 from builder.errors import Place, SpecError
-from builder.language.source import Document, Mapping, Node
 from builder.shapes import TensorType
 from builder.spec.graph import Graph
 from builder.training.section import Train
 
-if TYPE_CHECKING:  # a spec without cells does not pay for them
+if TYPE_CHECKING:  # a spec without them does not pay for them
     from builder.cells.cell import Cell
     from builder.games.section import Adversarial
     from builder.games.training import Game
     from builder.robustness.attacks.attack import Attack
 
-LANGUAGE_VERSION: Final = 1
-SAID_BY_DATA: Final = ("vocabulary", "classes")  # what `$name` means where the data says it
-
-
-class Item(NamedTuple):
-    """One item of ``layers`` as written. ``kind`` is its type's name, or none for ``share`` and groups.
-
-    An ``unknown`` item is a hole, or wrong and reported; ``open_name`` says that its name alone is a hole.
-    """
-
-    place: Place
-    kind: str | None = None
-    kind_place: Place | None = None
-    fields: Node | None = None
-    name: str | None = None
-    name_place: Place | None = None
-    sources: tuple[tuple[str, Place], ...] | None = None
-    init: Node | None = None
-    freeze: Node | None = None
-    norm: Node | None = None
-    state_from: tuple[str, Place] | None = None
-    repeat: Node | None = None
-    share: tuple[str, Place] | None = None
-    layers: tuple[Item, ...] | None = None
-    unknown: bool = False
-    open_name: bool = False
-
-    def field_place(self, name: str | None) -> Place:
-        """Where the field stands, or where the type's name does."""
-        if name == "from" and self.sources:
-            return self.sources[0][1]
-        if name is not None and isinstance(self.fields, Mapping) and name in self.fields.entries:
-            return self.fields.entries[name].place
-        return self.kind_place or self.place
-
-
-class Block(NamedTuple):
-    """A layer type of the user's own: parameters with their defaults, inputs and items."""
-
-    name: str
-    place: Place
-    parameters: dict[str, Node]
-    inputs: tuple[str, ...]
-    layers: tuple[Item, ...]
-
-
-@dataclass(frozen=True)
-class Library:
-    """What library files give. A cell is none if it is wrong (reported) or has a hole.
-
-    It is not ``complete`` if a file could not be read (reported): names may be missing.
-    """
-
-    blocks: dict[str, Block]
-    cells: dict[str, Cell | None]
-    holes: tuple[Place, ...]
-    complete: bool
-
 
 @dataclass(frozen=True, eq=False)
 class ModelSpec:
-    """A spec that was read. ``graph`` is worked out; ``holes`` are the places a starter left to be filled.
+    """A spec that was read without errors, with its ``graph``.
 
-    A spec with holes is a spec, but cannot be built. ``folder`` is what its paths are relative to.
-    ``blocks`` and ``cells`` are its own and those of its libraries, whose names are ``imported``;
-    ``open_cells`` are the names of cells that are wrong or have holes, of which nothing more is known.
+    ``folder`` is what its paths are relative to. ``inputs`` map each input's name to its type, without the batch
+    axis. ``cells`` are the author's own and those of the libraries that the spec names. ``holes`` are the places
+    (``???``) that a starter leaves to be filled: a spec with holes is a spec, but cannot be built. ``advice`` is
+    what is not wrong but unwise.
 
     Where the spec has several ``networks``, each is a spec of its own with its own graph, without data and
-    training; ``graph`` then shows all of them side by side (``generator.linear_1``). Two that play against
-    each other are told of in ``adversarial``, and `train` is then read as a ``game``, not as ``train``.
-    ``attacks`` are those that the author named.
+    training; ``graph`` then shows all of them side by side (``generator.linear_1``). ``adversarial`` says which two
+    play against each other, and `train` is then the ``game``, not ``train``. ``attacks`` are those that the author
+    named.
     """
 
     file: str
     folder: Path
     name: str
-    document: Document = field(repr=False)
     inputs: dict[str, TensorType]
-    constants: dict[str, object]
-    constants_used: set[str] = field(repr=False)
-    blocks: dict[str, Block] = field(repr=False)
-    cells: dict[str, Cell] = field(repr=False)
-    open_cells: frozenset[str] = field(repr=False)
-    imported: frozenset[str] = field(repr=False)
-    library: Library | None = field(repr=False)
-    layers: tuple[Item, ...] = field(repr=False)
-    outputs: tuple[tuple[str, Place], ...] | None = field(repr=False)
-    expect: Mapping | None = field(repr=False)
-    init: Mapping | None = field(repr=False)
+    graph: Graph = field(repr=False)
+    networks: dict[str, ModelSpec]
     data: Data | None
-    data_node: Node | None = field(repr=False)
     train: Train | None
-    train_node: Node | None = field(repr=False)
-    graph: Graph = field(default_factory=lambda: Graph("", {}, (), {}, complete=False), repr=False)
-    networks: dict[str, ModelSpec] = field(default_factory=dict)
-    adversarial: Adversarial | None = None
-    adversarial_node: Node | None = field(default=None, repr=False)
-    game: Game | None = None
-    attacks: dict[str, Attack] = field(default_factory=dict)
-    attacks_node: Node | None = field(default=None, repr=False)
-    normal: dict[str, object] = field(default_factory=dict, repr=False)
-    advice: tuple[SpecError, ...] = ()
-
-    @property
-    def holes(self) -> tuple[Place, ...]:
-        """The places of every ``???``, those in libraries last."""
-        return (*self.document.holes, *(self.library.holes if self.library is not None else ()))
-
-    def written(self, key: str) -> Node | None:
-        """What stands at a key of the document, as it is written; none if nothing does."""
-        root = self.document.root
-        return root.get(key) if isinstance(root, Mapping) else None
+    adversarial: Adversarial | None
+    game: Game | None
+    attacks: dict[str, Attack]
+    cells: dict[str, Cell] = field(repr=False)
+    holes: tuple[Place, ...]
+    advice: tuple[SpecError, ...]
+    normal: dict[str, object] = field(repr=False)
 
     def resolved(self) -> dict[str, object]:
         """The spec as plain data with every default filled in; as YAML it loads to the same network."""

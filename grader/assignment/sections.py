@@ -14,7 +14,7 @@ from builder.errors import Cause, did_you_mean
 from builder.fields import Flag, Natural, NonNegative, Positive, Probability, Text
 from builder.language.source import describe
 from builder.layers.layer import layers
-from builder.spec.spec import LANGUAGE_VERSION
+from builder.spec.written import LANGUAGE_VERSION
 from builder.training.section import Train
 from grader.check import ROLES, Allow, Role
 

@@ -8,7 +8,7 @@ from builder.errors import Report
 from builder.language.nodes import Mapping
 from builder.language.source import read_text
 from builder.spec.items import ItemReader
-from builder.spec.spec import Item
+from builder.spec.written import Item
 
 
 def read(text: str, *, misspelt: bool = False) -> tuple[tuple[Item, ...], list[str]]:
