@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import random
 import re
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -32,12 +31,18 @@ from builder.runtime import build
 
 MODELS = sorted((Path(__file__).parent.parent / "specs" / "models").glob("*.yaml"))
 WRONG = sorted((Path(__file__).parent / "messages").glob("*.yaml"))
-SECONDS = 5.0  # of processor time for one small text: far more than it takes, far less than a hang
+# Times the yardstick: far more than it takes, far less than a hang.
+TEXT = 50  # to read one small text
+SPEC = 5000  # to make all of a spec
+
+if TYPE_CHECKING:
+    from tests.conftest import Yardstick
+
+Reading = Callable[[Callable[[], object], float], Any]
 
 
 def read_or_refuse(read: Callable[[], object]) -> Any:
     """What ``read`` gives, or none if it raised ``SpecErrors`` whose places and lines make sense."""
-    start = time.process_time()
     try:
         return read()
     except SpecErrors as errors:
@@ -46,8 +51,12 @@ def read_or_refuse(read: Callable[[], object]) -> Any:
             assert error.line >= 1 and error.column >= 1 and error.problem
             assert str(error).isprintable() and len(str(error)) < 4000
         return None
-    finally:
-        assert time.process_time() - start < SECONDS
+
+
+@pytest.fixture(scope="session")
+def reading(yardstick: Yardstick) -> Reading:
+    """``read_or_refuse`` that fails for what takes long."""
+    return lambda read, most: yardstick.holds(lambda: read_or_refuse(read), most)
 
 
 # --- the reader ---------------------------------------------------------------------------------------------
@@ -66,22 +75,22 @@ yaml_signs = st.sampled_from(SIGNS)
 
 @settings(max_examples=400)
 @given(st.binary(max_size=200))
-def test_any_bytes_give_a_document_or_errors(data: bytes) -> None:
-    found = read_or_refuse(lambda: read_bytes(data, "f"))
+def test_any_bytes_give_a_document_or_errors(reading: Reading, data: bytes) -> None:
+    found = reading(lambda: read_bytes(data, "f"), TEXT)
     assert found is None or isinstance(found, Document)
 
 
 @settings(max_examples=1500)
 @given(st.lists(yaml_signs, max_size=40).map("".join))
-def test_any_text_gives_a_document_or_errors(text: str) -> None:
-    found = read_or_refuse(lambda: read_text(text, "f"))
+def test_any_text_gives_a_document_or_errors(reading: Reading, text: str) -> None:
+    found = reading(lambda: read_text(text, "f"), TEXT)
     assert found is None or isinstance(found, Document)
 
 
 @settings(max_examples=60)
 @given(st.lists(yaml_signs, min_size=1, max_size=6).map("".join), st.integers(1, 1 << 14))
-def test_any_text_over_and_over_is_read_at_once(text: str, times: int) -> None:
-    read_or_refuse(lambda: read_text((text * times)[:MAX_BYTES], "f"))
+def test_any_text_over_and_over_is_read_at_once(reading: Reading, text: str, times: int) -> None:
+    reading(lambda: read_text((text * times)[:MAX_BYTES], "f"), TEXT)
 
 
 visible = st.characters(
@@ -170,8 +179,8 @@ def settled(spec: ModelSpec) -> None:
     assert infer(again).output_types == infer(spec).output_types
 
 
-def try_spec(text: str, folder: Path) -> None:
-    spec = read_or_refuse(lambda: loads(text, "f", folder))
+def try_spec(reading: Reading, text: str, folder: Path) -> None:
+    spec = reading(lambda: loads(text, "f", folder), SPEC)
     if spec is not None and spec.graph.complete and not spec.holes:
         settled(spec)
 
@@ -182,14 +191,16 @@ def try_spec(text: str, folder: Path) -> None:
         "".join
     )
 )
-def test_any_text_gives_a_spec_or_errors(text: str) -> None:
-    try_spec(text, Path())
+def test_any_text_gives_a_spec_or_errors(reading: Reading, text: str) -> None:
+    try_spec(reading, text, Path())
 
 
 @pytest.mark.parametrize("path", [*MODELS, *WRONG[::8]], ids=lambda path: path.stem)
 @settings(max_examples=12)
 @given(chance=st.randoms(use_true_random=False))
-def test_a_spec_with_broken_words_gives_a_spec_or_errors(path: Path, chance: random.Random) -> None:
+def test_a_spec_with_broken_words_gives_a_spec_or_errors(
+    reading: Reading, path: Path, chance: random.Random
+) -> None:
     tokens = re.findall(r"\w+|[^\w\S]+|.", path.read_text(encoding="utf-8"), re.DOTALL)
     for _ in range(chance.randint(1, 4)):
         at, other = chance.randrange(len(tokens)), chance.randrange(len(tokens))
@@ -202,13 +213,15 @@ def test_a_spec_with_broken_words_gives_a_spec_or_errors(path: Path, chance: ran
                 tokens[at], tokens[other] = tokens[other], tokens[at]
             case _:
                 tokens[at] = chance.choice(ODD)
-    try_spec("".join(tokens), path.parent)
+    try_spec(reading, "".join(tokens), path.parent)
 
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
 @settings(max_examples=25)
 @given(chance=st.randoms(use_true_random=False))
-def test_a_spec_with_odd_values_gives_a_spec_or_errors(path: Path, chance: random.Random) -> None:
+def test_a_spec_with_odd_values_gives_a_spec_or_errors(
+    reading: Reading, path: Path, chance: random.Random
+) -> None:
     """Whole values are replaced, moved or taken away, so that what is left is always YAML."""
     root = yaml.safe_load(path.read_text(encoding="utf-8"))
     for _ in range(chance.randint(1, 3)):
@@ -224,7 +237,9 @@ def test_a_spec_with_odd_values_gives_a_spec_or_errors(path: Path, chance: rando
                 holder[key] = yaml.safe_load(
                     chance.choice([odd for odd in ODD if odd not in ("*a", "'\\0'")])
                 )
-    try_spec(yaml.safe_dump(root, sort_keys=False, default_flow_style=chance.random() < 0.5), path.parent)
+    try_spec(
+        reading, yaml.safe_dump(root, sort_keys=False, default_flow_style=chance.random() < 0.5), path.parent
+    )
 
 
 def _spots(value: Any) -> list[tuple[Any, Any]]:

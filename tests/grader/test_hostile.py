@@ -250,7 +250,7 @@ layers:
     "limits, limit",
     [
         (Limits(seconds=1, operations=10**15), "within 1 seconds of processor time (the limit of time)"),
-        (Limits(wall_seconds=2, operations=10**15), "within 2 seconds (the limit of time)"),
+        (Limits(wall_seconds=5, operations=10**15), "within 5 seconds (the limit of time)"),
     ],
     ids=["processor time", "the clock"],
 )

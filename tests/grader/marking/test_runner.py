@@ -83,7 +83,7 @@ def test_nothing_is_left_running(classroom: Classroom, weights: bytes) -> None:
     classroom.grade()
     assert len(os.listdir("/proc/self/fd")) == before
     children = Path(f"/proc/{classroom.server.pid}/task/{classroom.server.pid}/children")
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while children.read_text() and time.monotonic() < until:
         time.sleep(0.01)
     assert children.read_text() == ""

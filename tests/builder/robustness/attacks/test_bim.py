@@ -8,26 +8,24 @@ import torch
 from builder.runtime import attack
 
 
-def test_it_is_theirs(victim) -> None:
+def test_it_is_theirs(exact) -> None:
     fields = {"eps": 0.2, "alpha": 0.01, "steps": 20}
-    ours = attack(victim.net, victim.x, victim.y, {"BIM": fields})
+    ours = attack(exact.net, exact.x, exact.y, {"BIM": fields})
     foolbox, torchattacks = pytest.importorskip("foolbox"), pytest.importorskip("torchattacks")
-    model = foolbox.PyTorchModel(victim.net, bounds=(0, 1), device="cpu")
+    model = foolbox.PyTorchModel(exact.net, bounds=(0, 1), device="cpu")
     theirs = foolbox.attacks.LinfBasicIterativeAttack(abs_stepsize=0.01, steps=20, random_start=False)
-    found = theirs(model, victim.x, victim.y, epsilons=0.2)[1]
-    torch.testing.assert_close(ours, found, rtol=0, atol=1e-6)
-    found = torchattacks.BIM(victim.net, **fields)(victim.x, victim.y)
-    torch.testing.assert_close(ours, found, rtol=0, atol=1e-6)
+    found = theirs(model, exact.x, exact.y, epsilons=0.2)[1]
+    torch.testing.assert_close(ours, found, rtol=0, atol=1e-9)
+    found = torchattacks.BIM(exact.net, **fields)(exact.x, exact.y)
+    torch.testing.assert_close(ours, found, rtol=0, atol=1e-9)
 
 
-def test_l2_is_theirs(victim) -> None:
+def test_l2_is_theirs(exact) -> None:
     foolbox = pytest.importorskip("foolbox")
-    model = foolbox.PyTorchModel(victim.net, bounds=(0, 1), device="cpu")
+    model = foolbox.PyTorchModel(exact.net, bounds=(0, 1), device="cpu")
     theirs = foolbox.attacks.L2BasicIterativeAttack(abs_stepsize=0.2, steps=20, random_start=False)
-    ours = attack(
-        victim.net, victim.x, victim.y, {"BIM": {"eps": 2, "alpha": 0.2, "steps": 20, "norm": "L2"}}
-    )
-    torch.testing.assert_close(ours, theirs(model, victim.x, victim.y, epsilons=2)[1], rtol=0, atol=1e-6)
+    ours = attack(exact.net, exact.x, exact.y, {"BIM": {"eps": 2, "alpha": 0.2, "steps": 20, "norm": "L2"}})
+    torch.testing.assert_close(ours, theirs(model, exact.x, exact.y, epsilons=2)[1], rtol=0, atol=1e-9)
 
 
 def test_the_default_alpha_reaches_a_quarter_beyond_eps() -> None:

@@ -28,14 +28,14 @@ def test_targeted_is_theirs_to_the_bit(victim) -> None:
     assert torch.equal(ours, theirs(victim.x, victim.other))
 
 
-def test_l2_is_theirs(victim) -> None:
+def test_l2_is_theirs(exact) -> None:
     foolbox = pytest.importorskip("foolbox")
-    model = foolbox.PyTorchModel(victim.net, bounds=(0, 1), device="cpu")
-    theirs = foolbox.attacks.L2FastGradientAttack(random_start=False)(
-        model, victim.x, victim.y, epsilons=1.5
-    )[1]
-    ours = attack(victim.net, victim.x, victim.y, {"FGSM": {"eps": 1.5, "norm": "L2"}})
-    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-6)
+    model = foolbox.PyTorchModel(exact.net, bounds=(0, 1), device="cpu")
+    theirs = foolbox.attacks.L2FastGradientAttack(random_start=False)(model, exact.x, exact.y, epsilons=1.5)[
+        1
+    ]
+    ours = attack(exact.net, exact.x, exact.y, {"FGSM": {"eps": 1.5, "norm": "L2"}})
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-9)
 
 
 def test_by_hand() -> None:

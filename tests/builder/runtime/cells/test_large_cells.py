@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -21,7 +21,8 @@ from builder.runtime.cells.module import CellModule
 from builder.runtime.cells.plain import unrolled
 from builder.runtime.cells.step_loop import run_program
 
-LIMIT = 10.0  # seconds; each takes about one on an idle machine
+if TYPE_CHECKING:
+    from tests.conftest import Yardstick
 
 
 def chain(first: str, rule: str, last: str = "g{}") -> Callable[[int], Mapping[str, str]]:
@@ -85,14 +86,16 @@ def cell(equations: Mapping[str, str]) -> Cell:
 
 
 @all_families
-def test_a_hundred_gates_are_built_and_explained(name: str) -> None:
+def test_a_hundred_gates_are_built_and_explained(name: str, yardstick: Yardstick) -> None:
     made = cell(FAMILIES[name](100))
-    start = time.perf_counter()
-    module = CellModule(made, 4, 4)
-    assert module.way in ("loop", "scan", "whole", "plain") and module.reason
-    assert data_flow(made)
-    assert explain_cell(made, 4, 4).equations
-    assert time.perf_counter() - start < LIMIT
+
+    def use() -> None:
+        module = CellModule(made, 4, 4)
+        assert module.way in ("loop", "scan", "whole", "plain") and module.reason
+        assert data_flow(made)
+        assert explain_cell(made, 4, 4).equations
+
+    yardstick.holds(use, most=10_000)
 
 
 @all_families

@@ -22,7 +22,8 @@ def test_it_finds_all_eight_modes(seed: int, tmp_path: Path, monkeypatch: pytest
     module = importlib.import_module("builder.runtime.games.train_gan")
     monkeypatch.setattr(module, "export", lambda what, path: Proof(0.0, 0.0, (), 0))
     run = train(load(FILE, sets=(f"train.seed={seed}", "train.device=cpu")), tmp_path / "run")
-    assert run.summary["seconds"] < 180
+    # Minutes on one core, whatever this one is at.
+    assert run.summary["generator_steps"] + run.summary["discriminator_steps"] <= 8000
     points = sample(run, 4000, seed=100 + seed).numpy()
     angles = np.arange(8) * math.pi / 4
     centres = np.stack([np.cos(angles), np.sin(angles)], axis=1)
