@@ -6,10 +6,15 @@ and counts, from JSON.
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cache, cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
+from builder.cells.meaning.recognition import Kind, torch_cells
+from builder.cells.reader import read_cell
+from builder.errors import Place, Report
+from builder.language.source import read_text
 from builder.layers.layer import Layer, layers
 from builder.shapes import Shape, TensorType, measured
 
@@ -53,7 +58,6 @@ class OutlineLayer:
     @cached_property
     def cell(self) -> Cell | None:
         """Its equations, read again; none if it is no cell. Raises ``SpecErrors`` for what is no cell."""
-        from grader.comparing.cell_equality import revived
 
         return None if self.equations is None else revived(self.type, self.equations)
 
@@ -157,6 +161,47 @@ class Outline:
             networks=() if spec is None else tuple(spec.networks),
             players=() if game is None else (game.generator, game.discriminator),
         )
+
+
+def revived(name: str, equations: dict[str, Any]) -> Cell:
+    """The cell that is written so. Raises ``SpecErrors`` for what is none."""
+    return _revived(name, json.dumps(equations, ensure_ascii=False))
+
+
+@lru_cache(maxsize=256)
+def _revived(name: str, text: str) -> Cell:
+    report = Report()
+    node = read_text(text, f"<{name}>").root
+    cell = read_cell(name, Place(f"<{name}>", 1, 1), node, report)
+    report.raise_errors()
+    assert cell is not None, "without errors and holes there is a cell"
+    return cell
+
+
+def cell_of(layer: OutlineLayer) -> Cell | None:
+    """The equations of a recurrent layer: its own, or torch's. None for another layer, or a projected LSTM."""
+    if layer.equations is not None:
+        return layer.cell
+    if not layer.states or layer.fields.get("proj_size"):
+        return None
+    return torch_cell(layer.type, str(layer.fields.get("nonlinearity", "tanh")), bool(layer.fields["bias"]))
+
+
+@cache
+def torch_cell(type: str, nonlinearity: str = "tanh", bias: bool = True) -> Cell | None:
+    """``nn.LSTM``, ``nn.GRU`` or ``nn.RNN`` as equations; none for another name."""
+    kinds: dict[str, Kind] = {
+        "LSTM": "LSTM",
+        "GRU": "GRU",
+        "RNN": "RNN_RELU" if nonlinearity == "relu" else "RNN_TANH",
+    }
+    if type not in kinds:
+        return None
+    cell = torch_cells()[kinds[type]]
+    if bias:
+        return cell
+    text = json.dumps(cell.written).replace(" + b_ih", "").replace(" + b_hh", "")
+    return revived(type, json.loads(text))
 
 
 def _equations(layer: Layer) -> dict[str, Any] | None:

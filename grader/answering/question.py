@@ -16,7 +16,7 @@ from builder.errors import Cause
 from builder.fields import Count, Positive, Text
 from builder.language.source import describe
 from grader.answering.question_language import LARGEST, Expression, parse
-from grader.check import Array
+from grader.exchange import Array
 
 DIGITS: Final = 4
 MOST_SHOWN: Final = 12

@@ -12,8 +12,8 @@ from builder.errors import Cause, RunError, did_you_mean
 from builder.shapes import TensorType
 from builder.spec.graph import GraphLayer
 from grader.answering.question_language import Value
-from grader.check import Array
 from grader.comparing.layer_outputs import watched
+from grader.exchange import Array
 from grader.gradients.backpropagation import loaded, loss_of
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from builder.language.source import Mapping, Node, Scalar, Sequence, describe, r
 from builder.reader import Reader, place_of, place_within
 from builder.training.section import Train
 from grader.assignment.sections import Head, Reference, Reveal, Terms, Visibility
-from grader.check import Allow, Check, Role, checks
+from grader.check import Check, checks
+from grader.exchange import Allow, Role
 
 _PASS: Final = "pass"
 _TERMS: Final = tuple(_PASS if name == "passing" else name for name in Terms.model_fields)

@@ -16,7 +16,7 @@ from builder.layers.layer import layers
 from builder.spec.library import shipped
 from builder.spec.spec import LANGUAGE_VERSION
 from builder.training.section import Train
-from grader.check import ROLES, Allow, Role
+from grader.exchange import ROLES, Allow, Role
 
 Reveal = Literal["nothing", "direction", "expected", "after_due"]
 Visibility = Literal["visible", "hidden", "after_due", "after_published"]

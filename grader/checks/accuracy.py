@@ -17,7 +17,8 @@ from builder.errors import Cause
 from builder.fields import Count, Real
 from builder.training.metrics import classification as known
 from builder.training.metrics.metric import Metric, metrics
-from grader.check import Check, Examples, Findings, Question, Role, Subject, Task
+from grader.check import Check, Question, Subject
+from grader.exchange import Examples, Findings, Role, Task
 from grader.outcome import Failed, Outcome, Passed
 from grader.running.predictions import asked, misfit, predicted
 from grader.submission.submission import Submission

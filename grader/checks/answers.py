@@ -12,7 +12,8 @@ from builder.component import Accepted, Named, Rejected
 from builder.errors import Cause, RunError, SpecErrors
 from builder.language.source import Mapping, Node, Scalar, Sequence, read_bytes
 from grader.answering.question import Asked, shown, understood
-from grader.check import Check, Findings, Question, Role, Subject, Task
+from grader.check import Check, Question, Subject
+from grader.exchange import Findings, Role, Task
 from grader.outcome import Failed, Outcome, Passed, Refusal
 from grader.submission.limits import ANSWERS_BYTES
 

@@ -15,11 +15,12 @@ from builder.component import Accepted, Rejected
 from builder.errors import RunError
 from builder.fields import Natural, Positive
 from builder.shapes import TensorType
-from grader.check import Array, Check, Findings, Question, Subject, Task
+from grader.check import Check, Question, Subject
 from grader.comparing.injection import SKETCH_STREAM, Inputs, injected, injected_task, stream
 from grader.comparing.layer_outputs import watched
 from grader.comparing.matching import match_outputs
 from grader.comparing.padding import Padding
+from grader.exchange import Array, Findings, Task
 from grader.outcome import Blocked, Failed, Outcome, Passed
 from grader.outline import Outline
 

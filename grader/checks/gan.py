@@ -15,7 +15,8 @@ from builder.games.measures.measure import Sampled
 from builder.games.measures.modes import modes as modes_of_a_mixture
 from builder.games.measures.nearest_neighbours import nearest_neighbours
 from builder.shapes import TensorType
-from grader.check import Array, Check, Examples, Findings, Question, Role, Subject, Task
+from grader.check import Check, Question, Subject
+from grader.exchange import Array, Examples, Findings, Role, Task
 from grader.outcome import Failed, Outcome, Passed
 from grader.outline import Outline
 from grader.running.critic import (

@@ -17,12 +17,12 @@ from builder.component import Accepted, Rejected
 from builder.errors import Cause, DataError, RunError, SpecErrors
 from builder.fields import Count, Natural, Positive, Text
 from builder.shapes import TensorType
-from grader.check import Check, Findings, Question, Role, Subject, Task
-from grader.comparing.cell_equality import cell_of
+from grader.check import Check, Question, Subject
 from grader.comparing.injection import INPUT_STREAM, stream
 from grader.comparing.matching import Matching, match, weighted
+from grader.exchange import Findings, Role, Task
 from grader.outcome import Failed, Outcome, Passed, Refusal
-from grader.outline import Outline, OutlineLayer
+from grader.outline import Outline, OutlineLayer, cell_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,8 +15,9 @@ from builder.component import Accepted, Choice, Rejected
 from builder.errors import Cause
 from builder.fields import Natural, Positive
 from builder.training.losses.loss import Loss, losses
-from grader.check import Array, Check, Findings, Question, Role, Subject, Task
+from grader.check import Check, Question, Subject
 from grader.comparing.injection import Inputs, injected_task, input_names, read_inputs
+from grader.exchange import Array, Findings, Role, Task
 from grader.gradients.given_files import Given
 from grader.outcome import Blocked, Failed, Outcome, Passed, Refusal
 from grader.outline import Outline

@@ -11,7 +11,8 @@ from builder.component import Accepted, Rejected
 from builder.errors import Cause
 from builder.fields import Count, Positive
 from builder.shapes import TensorType
-from grader.check import Array, Check, Findings, Question, Subject, Task
+from grader.check import Check, Question, Subject
+from grader.exchange import Array, Findings, Task
 from grader.outcome import Failed, Outcome, Passed
 from grader.outline import Outline
 from grader.running.predictions import misfit, output_of

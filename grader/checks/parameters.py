@@ -11,7 +11,8 @@ from builder.errors import Cause
 from builder.fields import Natural
 from builder.language.source import describe
 from builder.shapes import count
-from grader.check import Check, Findings, Question, Subject, Task
+from grader.check import Check, Question, Subject
+from grader.exchange import Findings, Task
 from grader.outcome import Failed, Outcome, Passed
 from grader.outline import Outline
 

@@ -20,8 +20,9 @@ from builder.fields import Count, Natural, Probability
 from builder.robustness.attacks.attack import Attack
 from builder.robustness.disturbances.disturbance import Disturbance
 from builder.training.metrics.classification import predicted
-from grader.check import Array, Check, Examples, Findings, Question, Role, Subject, Task
+from grader.check import Check, Question, Subject
 from grader.checks.accuracy import wilson
+from grader.exchange import Array, Examples, Findings, Role, Task
 from grader.outcome import Failed, Outcome, Passed
 from grader.running.predictions import held, misfit, said_of
 from grader.running.threats import named, passes, threats

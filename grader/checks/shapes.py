@@ -18,11 +18,12 @@ from builder.errors import Cause, RunError, did_you_mean
 from builder.fields import Flag
 from builder.language.source import describe
 from builder.shapes import TensorType
-from grader.check import Check, Findings, Question, Subject, Task
-from grader.comparing.cell_equality import Comparer, cell_of
+from grader.check import Check, Question, Subject
+from grader.comparing.cell_equality import CellComparer
 from grader.comparing.matching import PASSING, align, match_inputs
+from grader.exchange import Comparer, Findings, Task
 from grader.outcome import Blocked, Failed, Outcome, Passed
-from grader.outline import Outline, OutlineLayer
+from grader.outline import Outline, OutlineLayer, cell_of
 
 if TYPE_CHECKING:
     from grader.submission.submission import Submission
@@ -105,7 +106,7 @@ class shapes(Check):
     def judge(self, question: Question, subject: Subject, found: Findings, reference: Findings) -> Outcome:
         ours, theirs = question.required, subject.network
         wanted = [layer for layer in ours.layers if self._counts(layer)]
-        comparer = question.comparer or Comparer()
+        comparer = question.comparer or CellComparer()
         slips, judged = self._slips(ours, theirs, wanted, partial(_same_type, comparer))
         if not slips:
             return Passed(f"{len(wanted)} layers are right")

@@ -15,12 +15,13 @@ from builder.component import Accepted, Rejected
 from builder.errors import Cause, RunError, did_you_mean
 from builder.language.source import describe
 from builder.layers.layer import layers
-from grader.check import Array, Check, Findings, Question, Subject, Task
-from grader.comparing.cell_equality import Comparer, cell_of, known_cell
+from grader.check import Check, Question, Subject
+from grader.comparing.cell_equality import CellComparer, known_cell
 from grader.comparing.gates import Gates
 from grader.comparing.matching import MOST_CELLS
+from grader.exchange import Array, Findings, Task
 from grader.outcome import Failed, Outcome, Passed
-from grader.outline import Outline, OutlineLayer
+from grader.outline import Outline, OutlineLayer, cell_of
 
 if TYPE_CHECKING:
     from builder.cells.cell import Cell
@@ -175,7 +176,7 @@ class structure(Check):
     def _gates(self, gates: Gates, question: Question, network: Outline) -> _Slip | None:
         """What is wrong with the submission's cell."""
         wanted = self._wanted(gates, question)
-        comparer = question.comparer or Comparer()
+        comparer = question.comparer or CellComparer()
         mine = _mine(gates.cell, network)
         label = f"a cell `{gates.cell}` that means the same as `{gates.equal_to or gates.cell}`"
         if not mine:

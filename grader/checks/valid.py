@@ -10,7 +10,8 @@ from typing import ClassVar, Final, final
 from builder.component import Accepted, Rejected
 from builder.errors import SpecErrors, did_you_mean
 from builder.language.source import Mapping, Node, Scalar
-from grader.check import Allow, Check, Findings, Question, Subject, Task
+from grader.check import Check, Question, Subject
+from grader.exchange import Allow, Findings, Task
 from grader.outcome import Failed, Outcome, Passed, Refusal
 from grader.outline import Outline
 from grader.submission.limits import MOST_EQUATIONS

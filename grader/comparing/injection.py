@@ -19,9 +19,10 @@ from builder.component import Accepted, Component, Rejected
 from builder.errors import Cause, DataError
 from builder.fields import Count, Natural, Text
 from builder.shapes import Shape, TensorType, count
-from grader.check import Array, Question, Subject, Task
+from grader.check import Question, Subject
 from grader.comparing.matching import match, match_inputs, own_state, weighted
 from grader.comparing.translation import Piece, assembled
+from grader.exchange import Array, Task
 from grader.outcome import Blocked
 from grader.outline import Outline, OutlineLayer
 

@@ -21,10 +21,11 @@ from typing import Final, TypeVar
 
 from builder.cells.meaning.equality import Equal
 from builder.shapes import Shape, Size, TensorType
-from grader.comparing.cell_equality import Comparer, cell_of
+from grader.comparing.cell_equality import CellComparer
 from grader.comparing.translation import Piece, translated, whole
+from grader.exchange import Comparer
 from grader.outcome import Blocked
-from grader.outline import Outline, OutlineLayer
+from grader.outline import Outline, OutlineLayer, cell_of
 
 PASSING: Final = frozenset({"Identity", "Dropout", "Dropout1d", "Dropout2d", "AlphaDropout"})
 COMMUTING: Final = frozenset({"Add", "Multiply"})
@@ -77,7 +78,7 @@ def match(reference: Outline, submission: Outline, comparer: Comparer | None = N
     Else they are paired by name, where the maps of names to shapes are equal; else the i-th with the i-th in
     file order, where types and shapes agree pair by pair. ``comparer`` compares the equations of cells.
     """
-    kinds = _Kinds(reference, submission, comparer or Comparer())
+    kinds = _Kinds(reference, submission, comparer or CellComparer())
     paired = _by_wiring(reference, submission, kinds)
     if paired is None and reference.state == submission.state:  # as maps: the order does not count
         paired = {layer.name: layer.name for layer in weighted(reference)}

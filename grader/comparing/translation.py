@@ -18,7 +18,7 @@ from builder.cells.meaning.correspondence import UNIT, Leaf
 from builder.cells.meaning.equality import Equal
 from builder.cells.meaning.recognition import PACKED
 from builder.shapes import Shape
-from grader.check import Array
+from grader.exchange import Array
 from grader.outline import OutlineLayer
 
 Block = tuple[tuple[int, int], ...]  # from and to, for each axis

@@ -13,7 +13,7 @@ from builder.files.weights import read_header
 from builder.language.source import read_text
 from builder.reader import Reader
 from builder.training.losses.loss import Loss, losses
-from grader.check import Array, Findings, Question, Subject, Task
+from grader.check import Question, Subject
 from grader.comparing.injection import (
     DIRECTION_STREAM,
     ENTRY_STREAM,
@@ -27,6 +27,7 @@ from grader.comparing.injection import (
 )
 from grader.comparing.padding import Padding
 from grader.comparing.translation import pulled_back
+from grader.exchange import Array, Findings, Task
 from grader.outline import Outline
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from builder.shapes import Shape, count
-from grader.check import Array, Findings
+from grader.exchange import Array, Findings
 
 SHOWN_SIDE: Final = 8
 

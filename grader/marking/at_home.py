@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from grader.assignment.assignment import Assignment, Planned, read_assignment
-from grader.check import Check, Findings, Question, Role, Task
+from grader.check import Check, Question
+from grader.exchange import Findings, Role, Task
 from grader.marking.marking import Marker
 from grader.outcome import Broken, Failed
 from grader.results.result import CheckResult

@@ -11,8 +11,9 @@ from typing import Protocol
 
 from builder.errors import RunError
 from grader.assignment.assignment import Planned
-from grader.check import Findings, Question, Role, Subject, Task
+from grader.check import Question, Subject
 from grader.checks.valid import outline_of
+from grader.exchange import Findings, Role, Task
 from grader.outcome import Blocked, Broken, Failed, Outcome, Passed, fraction_of
 from grader.submission.limits import Limits
 

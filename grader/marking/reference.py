@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from builder.errors import DataError, RunError
 from grader.assignment.assignment import Assignment
-from grader.check import Examples, Findings, Question, Subject, Task
+from grader.check import Question, Subject
 from grader.checks.valid import outline_of
-from grader.comparing.cell_equality import Comparer
+from grader.exchange import Comparer, Examples, Findings, Task
 from grader.marking.marking import Asked, Marker
 from grader.outcome import Broken, Failed, Outcome, Passed
 from grader.results.result import shown

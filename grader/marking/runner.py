@@ -12,8 +12,8 @@ from typing import Final
 
 from builder.errors import RunError
 from grader.assignment.assignment import Assignment, read_assignment
-from grader.check import Findings, Task
-from grader.comparing.cell_equality import COMPARISON, Comparer
+from grader.comparing.cell_equality import COMPARISON, CellComparer
+from grader.exchange import Findings, Task
 from grader.marking.marking import Marker
 from grader.marking.reference import examine
 from grader.outcome import Broken, Failed
@@ -121,7 +121,7 @@ class _Class:
         self.unshown = frozenset(one.name for one in assignment.order) - {
             one.name for one in assignment.checks
         }
-        self.comparer = Comparer(self._compared)
+        self.comparer = CellComparer(self._compared)
         self.marker = self._reference()
 
     def judge(self, folder: Path) -> SubmissionResult:

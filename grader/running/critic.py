@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from grader.check import Array
+from grader.exchange import Array
 
 HIDDEN: Final = 128
 EPOCHS: Final = 12

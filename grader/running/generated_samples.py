@@ -10,7 +10,7 @@ from builder.data.section import Data
 from builder.errors import Report, TrainingError
 from builder.language.source import read_text
 from builder.reader import Reader
-from grader.check import Array, Task
+from grader.exchange import Array, Task
 from grader.outcome import Refusal
 from grader.running.trained_here import splits_of
 from grader.submission.submission import Submission

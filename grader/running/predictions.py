@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from builder.errors import Cause, DataError
 from builder.shapes import Size, TensorType, count
 from builder.training.metrics.metric import Metric
-from grader.check import Array, Examples, Task
 from grader.comparing.injection import longest
+from grader.exchange import Array, Examples, Task
 from grader.outcome import Failed, Refusal
 from grader.outline import Outline, OutlineLayer
 from grader.submission.submission import Submission

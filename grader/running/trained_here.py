@@ -13,8 +13,9 @@ from builder.language.source import read_text
 from builder.reader import Reader
 from builder.shapes import count
 from builder.training.section import Train
-from grader.check import Array, Examples, Question, Task
+from grader.check import Question
 from grader.comparing.injection import longest
+from grader.exchange import Array, Examples, Task
 from grader.outcome import Refusal
 from grader.outline import Outline
 from grader.running.predictions import held, output_of

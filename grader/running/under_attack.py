@@ -19,7 +19,7 @@ from builder.component import Component
 from builder.errors import RunError
 from builder.robustness.attacks.attack import Attack, Logits
 from builder.robustness.disturbances.disturbance import Disturbance
-from grader.check import Array, Findings, Task
+from grader.exchange import Array, Findings, Task
 from grader.outcome import Refusal
 from grader.running.predictions import loaded, preprocessing_of
 from grader.submission.submission import Submission

@@ -7,7 +7,7 @@ from typing import Final
 
 from builder.errors import DataError
 from builder.shapes import count
-from grader.check import Task
+from grader.exchange import Task
 from grader.outcome import Failed
 from grader.outline import Outline
 

@@ -24,7 +24,7 @@ from builder.load import from_document
 from builder.shapes import Shape, count
 from builder.spec.graph import Graph
 from builder.spec.spec import ModelSpec
-from grader.check import Array, Role
+from grader.exchange import Array, Role
 from grader.outcome import Refusal
 from grader.submission.limits import FLOAT64, HEADER_BYTES, MODEL_BYTES
 

@@ -18,7 +18,8 @@ from types import TracebackType
 from typing import Final, Self
 
 from builder.errors import RunError
-from grader.check import Check, Findings, Role, Task
+from grader.check import Check
+from grader.exchange import Findings, Role, Task
 from grader.outcome import Broken, Failed
 from grader.submission.limits import Limits
 from grader.worker.frames import Closed, Frame, Garbled, pack, receive, send

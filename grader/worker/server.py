@@ -27,7 +27,8 @@ from builder.errors import Report
 from builder.language.source import Scalar, Sequence, read_text
 from builder.layers.layer import layers
 from builder.reader import Reader
-from grader.check import Check, Role, checks
+from grader.check import Check, checks
+from grader.exchange import Role
 from grader.outline import Outline
 from grader.submission.limits import Limits
 from grader.submission.submission import Submission

@@ -14,8 +14,9 @@ import socket
 from pathlib import Path
 from typing import Final
 
-from grader.check import Check, Task
+from grader.check import Check
 from grader.comparing.cell_equality import COMPARISON, Comparison
+from grader.exchange import Task
 from grader.submission.limits import Limits
 from grader.submission.submission import Submission
 from grader.worker.frames import Closed, Garbled, receive, send

@@ -12,7 +12,8 @@ from builder import loads
 from builder.errors import Report
 from builder.language.source import read_text
 from builder.reader import Reader
-from grader.check import Check, Findings, Question, Role, Subject, Task, checks
+from grader.check import Check, Question, Subject, checks
+from grader.exchange import Findings, Role, Task
 from grader.outcome import Outcome, Refusal
 from grader.outline import Outline
 from grader.submission.submission import Submission

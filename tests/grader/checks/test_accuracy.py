@@ -15,8 +15,9 @@ from builder.data.section import Target
 from builder.shapes import TensorType
 from builder.training.metrics.metric import metrics
 from grader import Failed, Passed
-from grader.check import Examples, Findings, Question, Role, Subject, Task
+from grader.check import Question, Subject
 from grader.checks.accuracy import accuracy, wilson
+from grader.exchange import Examples, Findings, Role, Task
 from grader.outcome import Outcome, Refusal
 from grader.outline import Outline
 from grader.submission.submission import Submission

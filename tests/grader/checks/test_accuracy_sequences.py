@@ -25,8 +25,9 @@ from builder.runtime.training.loop import Loop
 from builder.training.metrics.metric import metrics
 from grader import grade
 from grader.assignment.assignment import read_assignment
-from grader.check import Examples, Findings, Question, Role, Subject, Task
+from grader.check import Question, Subject
 from grader.checks.accuracy import accuracy
+from grader.exchange import Examples, Findings, Role, Task
 from grader.marking.reference import load_examples
 from grader.outcome import Failed, Outcome, Passed, Refusal
 from grader.outline import Outline

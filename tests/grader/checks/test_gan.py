@@ -16,8 +16,9 @@ from builder.runtime.data.splits import load_arrays
 from builder.runtime.network.module import build_networks
 from grader import Failed, Passed
 from grader.assignment.assignment import read_assignment
-from grader.check import Array, Examples, Findings, Question, Subject
+from grader.check import Question, Subject
 from grader.checks.gan import gan
+from grader.exchange import Array, Examples, Findings
 from grader.outcome import Outcome
 from grader.running.critic import covered, surely, trained_critic
 
@@ -289,7 +290,7 @@ def test_what_runs_one_network_says_so(classroom: Classroom) -> None:
 
 def test_time_is_the_assignments_to_give(classroom: Classroom, easily: None) -> None:
     from grader import Limits
-    from grader.check import Task
+    from grader.exchange import Task
 
     short = Limits(seconds=10, wall_seconds=20, operations=1000)
     assert short.refuse(None, Task(operations=1001)) is not None

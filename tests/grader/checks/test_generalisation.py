@@ -11,8 +11,9 @@ from builder.errors import SpecErrors
 from builder.training.metrics.metric import metrics
 from grader import Blocked, Failed, Passed
 from grader.assignment.assignment import read_assignment
-from grader.check import Examples, Findings, Question, Subject
+from grader.check import Question, Subject
 from grader.checks.generalisation import generalisation
+from grader.exchange import Examples, Findings
 from grader.outcome import Outcome
 
 if TYPE_CHECKING:

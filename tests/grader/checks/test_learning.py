@@ -14,8 +14,9 @@ from builder.training.optimizers.optimizer import optimizers
 from builder.training.section import Train
 from grader import Blocked, Failed, Passed
 from grader.assignment.assignment import read_assignment
-from grader.check import Check, Examples, Findings, Question, Subject
+from grader.check import Check, Question, Subject
 from grader.checks.learning import learning
+from grader.exchange import Examples, Findings
 from grader.running.trained_here import loss_of_a_constant, loss_on
 
 if TYPE_CHECKING:

@@ -20,8 +20,9 @@ from builder.runtime.data.splits import load_arrays
 from builder.runtime.network.module import build
 from grader import Failed, Passed
 from grader.assignment.assignment import read_assignment
-from grader.check import Array, Examples, Findings, Question, Subject
+from grader.check import Question, Subject
 from grader.checks.robustness import robustness
+from grader.exchange import Array, Examples, Findings
 from grader.outcome import Outcome
 from grader.results.result import SubmissionResult
 from grader.running.threats import named, passes, threats

@@ -10,10 +10,11 @@ import pytest
 
 from builder import loads
 from builder.errors import RunError
-from grader.check import Findings, Question, Subject
+from grader.check import Question, Subject
 from grader.checks.forward import forward
 from grader.checks.gradients import gradients
 from grader.checks.shapes import shapes
+from grader.exchange import Findings
 from grader.outcome import Blocked, Failed, Outcome, Passed
 from grader.outline import Outline
 

@@ -7,8 +7,9 @@ import pytest
 
 from builder import loads
 from grader import Failed, Passed
-from grader.check import Allow, Findings, Question, Subject, Task
+from grader.check import Question, Subject
 from grader.checks.valid import outline_of, valid
+from grader.exchange import Allow, Findings, Task
 from grader.outcome import Outcome, Refusal
 from grader.outline import Outline
 from grader.submission.submission import Submission

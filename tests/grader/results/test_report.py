@@ -13,8 +13,8 @@ import pytest
 from builder.errors import Place, RunError
 from grader import Blocked, Broken, CheckResult, ClassResult, Failed, Passed, SubmissionResult
 from grader.assignment.assignment import Assignment, Planned, Reveal, Visibility
-from grader.check import Allow
 from grader.checks.valid import valid
+from grader.exchange import Allow
 from grader.outcome import Outcome
 from grader.results import report
 from grader.results.report import file_name, grades, page, write_reports

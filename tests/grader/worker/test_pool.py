@@ -10,10 +10,10 @@ import pytest
 from builder.training.metrics.metric import metrics
 from grader import Failed, Limits
 from grader.answering.question import Asked
-from grader.check import Findings, Task
 from grader.checks.accuracy import accuracy
 from grader.checks.answers import answers
 from grader.checks.valid import valid
+from grader.exchange import Findings, Task
 from grader.worker.pool import Server, Session, Worker, describe
 from grader.worker.server import revive
 
