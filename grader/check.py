@@ -52,7 +52,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Brief:
     """The assignment's side, in the grading process only.
 
     ``folder`` is the assignment's: the files that a check names stand in it. ``reference`` is none where a
@@ -152,7 +152,7 @@ class Check(Component):
         return
 
     @abstractmethod
-    def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
+    def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
         """What the worker is asked; none if there is nothing to ask; an outcome if that settles it.
 
         Runs outside, once for the reference's findings (``subject.is_reference``) and once for each
@@ -164,7 +164,7 @@ class Check(Component):
         """Computes, inside the worker, in one thread. Imports torch inside. Raises ``Refusal``."""
 
     @abstractmethod
-    def judge(self, question: Question, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+    def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
         """Compares, outside. Findings are empty where ``prepare`` gave no task; the reference's also where
         there is no reference."""
 

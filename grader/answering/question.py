@@ -29,7 +29,7 @@ _BETWEEN = re.compile(r"\s*[×·xX*,;]\s*|\s+")
 
 
 @final
-class Asked(Component):
+class Question(Component):
     """One question: `ask` is its text, `answer` what the reference gives for it.
 
     `answer` is a number, a list of numbers, or an expression: `shape(layer)`, `parameters(layer)`,

@@ -17,10 +17,10 @@ from builder.errors import Cause
 from builder.fields import Count, Real
 from builder.training.metrics import classification as known
 from builder.training.metrics.metric import Metric, metrics
-from grader.check import Check, Question, Subject
+from grader.check import Brief, Check, Subject
 from grader.exchange import Examples, Findings, Role, Task
 from grader.outcome import Failed, Outcome, Passed
-from grader.running.predictions import asked, misfit, predicted
+from grader.running.predictions import misfit, predicted, prediction_task
 from grader.submission.submission import Submission
 
 _SHARES: Final = (known.accuracy, known.top_5_accuracy)
@@ -86,11 +86,11 @@ class accuracy(Check):
     def needs_examples(self) -> bool:
         return True
 
-    def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
-        examples, network = question.examples, subject.network
+    def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
+        examples, network = brief.examples, subject.network
         assert examples is not None, "the runner loads what `needs_examples` asks for"
         wrong = misfit(network, examples, self.metric)
-        return wrong if wrong is not None or subject.is_reference else asked(network, examples)
+        return wrong if wrong is not None or subject.is_reference else prediction_task(network, examples)
 
     def without_answers(self) -> Self:
         low, high = (0.0, 1.0) if self.metric.better == "higher" else (1.0, 0.0)
@@ -99,8 +99,8 @@ class accuracy(Check):
     def work(self, task: Task, submission: Submission) -> Findings:
         return Findings(arrays={"outputs": predicted(task, submission)})
 
-    def judge(self, question: Question, subject: Subject, found: Findings, reference: Findings) -> Outcome:
-        examples = question.examples
+    def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        examples = brief.examples
         assert examples is not None, "they were there in `prepare`"
         outputs, targets = found.arrays["outputs"], examples.targets
         assert len(outputs) == len(targets), "one output for each target"

@@ -11,8 +11,8 @@ from pydantic import Field, model_validator
 from builder.component import Accepted, Named, Rejected
 from builder.errors import Cause, RunError, SpecErrors
 from builder.language.source import Mapping, Node, Scalar, Sequence, read_bytes
-from grader.answering.question import Asked, shown, understood
-from grader.check import Check, Question, Subject
+from grader.answering.question import Question, shown, understood
+from grader.check import Brief, Check, Subject
 from grader.exchange import Findings, Role, Task
 from grader.outcome import Failed, Outcome, Passed, Refusal
 from grader.submission.limits import ANSWERS_BYTES
@@ -53,13 +53,13 @@ class answers(Check):
         Rejected("{q1: {answer: 1, pionts: 2}}", "`a question` has no field `pionts`"),
     )
 
-    questions: Annotated[dict[str, Asked], Named(Asked)] = Field(default_factory=dict)
+    questions: Annotated[dict[str, Question], Named(Question)] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _points(self) -> Self:
         if not self.questions:
             raise Cause("expected at least one question, found none", 'As in `{q1: "shape(conv2d_2)"}`.')
-        unsaid = [name for name, asked in self.questions.items() if asked.points is None]
+        unsaid = [name for name, question in self.questions.items() if question.points is None]
         if unsaid and len(unsaid) < len(self.questions):
             raise Cause(
                 f"`{unsaid[0]}` has no `points`, and other questions have",
@@ -70,7 +70,7 @@ class answers(Check):
 
     @property
     def parts(self) -> float | None:
-        points = [asked.points for asked in self.questions.values() if asked.points is not None]
+        points = [question.points for question in self.questions.values() if question.points is not None]
         return math.fsum(points) if points else None
 
     @property
@@ -84,19 +84,19 @@ class answers(Check):
     def how_to(self, role: Role) -> str | None:
         return _how_to(self.questions)
 
-    def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
+    def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
         if not subject.is_reference:
             return Task()
-        loss = question.loss
+        loss = brief.loss
         return Task(
             {
                 "loss": None if loss is None else {type(loss).__name__: loss.plain()},
-                "evaluate": {name: asked.plain() for name, asked in self.questions.items()},
+                "evaluate": {name: question.plain() for name, question in self.questions.items()},
             }
         )
 
     def without_answers(self) -> Self:
-        return type(self)(questions={name: Asked(answer=0) for name in self.questions})
+        return type(self)(questions={name: Question(answer=0) for name in self.questions})
 
     def work(self, task: Task, submission: Submission) -> Findings:
         questions = task.parameters.get("evaluate")
@@ -106,30 +106,30 @@ class answers(Check):
 
         found: dict[str, Any] = {}
         for name, fields in questions.items():
-            asked = Asked.model_validate(fields)
+            question = Question.model_validate(fields)
             try:
-                facts = Facts(submission, asked.arrays, task.parameters["loss"])
-                expressions = [asked.expression, *(wrong for wrong, _ in asked.misconceptions)]
+                facts = Facts(submission, question.arrays, task.parameters["loss"])
+                expressions = [question.expression, *(wrong for wrong, _ in question.misconceptions)]
                 found[name] = [np.asarray(one.evaluate(facts)).tolist() for one in expressions]
             except Cause as cause:
                 raise RunError(f"question `{name}`: {cause.problem}", cause.hint) from None
         return Findings(found)
 
-    def judge(self, question: Question, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+    def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
         slips: dict[str, tuple[str, str, str | None]] = {}
         reached = 0.0
         total = self.parts or float(len(self.questions))
-        for name, asked in self.questions.items():
+        for name, question in self.questions.items():
             value, *others = reference.data[name]
             given = found.data.get(name)
             answer = understood(given, value)
-            if answer is not None and asked.agrees(answer, value):
-                reached += asked.points or 1.0
+            if answer is not None and question.agrees(answer, value):
+                reached += question.points or 1.0
                 continue
             told = None
             if answer is not None:
-                pairs = zip(others, asked.misconceptions, strict=True)
-                told = next((text for other, (_, text) in pairs if asked.agrees(answer, other)), None)
+                pairs = zip(others, question.misconceptions, strict=True)
+                told = next((text for other, (_, text) in pairs if question.agrees(answer, other)), None)
             elif given is not None:
                 told = f"Write {'a number' if np.ndim(value) == 0 else 'a list, as in [16, 10, 10]'}."
             slips[name] = (shown(value), shown(given if answer is None else answer), told)
@@ -154,12 +154,12 @@ class answers(Check):
         return None if ask is None else f"{name} asked: {ask}"
 
 
-def _how_to(questions: dict[str, Asked]) -> str:
+def _how_to(questions: dict[str, Question]) -> str:
     lines = ", ".join(f"`{name}: …`" for name in list(questions)[:SHOWN])
     return f"It holds a line for each question: {lines}; an answer is a number or a list: [16, 10, 10]."
 
 
-def _handed_in(submission: Submission, questions: dict[str, Asked]) -> dict[str, Any]:
+def _handed_in(submission: Submission, questions: dict[str, Question]) -> dict[str, Any]:
     """The student's answers as plain data. Raises ``Refusal`` for a file that is no list of answers."""
     file = submission.name("answers")
     try:

@@ -15,7 +15,7 @@ from builder.component import Accepted, Rejected
 from builder.errors import RunError
 from builder.fields import Natural, Positive
 from builder.shapes import TensorType
-from grader.check import Check, Question, Subject
+from grader.check import Brief, Check, Subject
 from grader.comparing.injection import SKETCH_STREAM, Inputs, injected, injected_task, stream
 from grader.comparing.layer_outputs import watched
 from grader.comparing.matching import match_outputs
@@ -60,13 +60,13 @@ class forward(Check):
     def needs_reference(self) -> bool:
         return True
 
-    def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
-        if match_outputs(question.required, subject.network) is None:
-            wanted, found = len(question.required.outputs), len(subject.network.outputs)
+    def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
+        if match_outputs(brief.required, subject.network) is None:
+            wanted, found = len(brief.required.outputs), len(subject.network.outputs)
             return Blocked("outputs", f"{wanted} outputs are needed, and there are {found}")
         if not subject.network.layers:
             return Blocked("layers", "there is no layer to compare")
-        return injected_task(question, subject, self.inputs, self.seed)
+        return injected_task(brief, subject, self.inputs, self.seed)
 
     def work(self, task: Task, submission: Submission) -> Findings:
         import torch
@@ -104,8 +104,8 @@ class forward(Check):
         }
         return Findings(arrays=arrays | {"sketches": np.stack(sketches), "norms": np.stack(norms)})
 
-    def judge(self, question: Question, subject: Subject, found: Findings, reference: Findings) -> Outcome:
-        ours, theirs = question.required, subject.network
+    def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        ours, theirs = brief.required, subject.network
         worst = self._worst_output(ours, theirs, found, reference)
         if worst <= self.tolerance:
             return Passed(f"the outputs agree to {worst:.1e} of the largest")

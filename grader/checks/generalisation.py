@@ -13,11 +13,11 @@ from builder.errors import Cause
 from builder.fields import NonNegative
 from builder.training.metrics import classification as known
 from builder.training.metrics.metric import Metric, metrics
-from grader.check import Check, Question, Subject
+from grader.check import Brief, Check, Subject
 from grader.checks.accuracy import wilson
 from grader.exchange import Examples, Findings, Role, Task
 from grader.outcome import Failed, Outcome, Passed
-from grader.running.predictions import asked, misfit, predicted
+from grader.running.predictions import misfit, predicted, prediction_task
 from grader.submission.submission import Submission
 
 TRAINING: Final = "training."
@@ -73,13 +73,13 @@ class generalisation(Check):
     def without_answers(self) -> Self:
         return self.model_copy(update={"max": 0.0, "zero": None})
 
-    def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
-        unseen, trained, network = question.examples, question.training, subject.network
+    def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
+        unseen, trained, network = brief.examples, brief.training, subject.network
         assert unseen is not None and trained is not None, "the runner loads both parts"
         wrong = misfit(network, unseen, self.metric)
         if wrong is not None or subject.is_reference:
             return wrong
-        first, second = asked(network, unseen), asked(network, trained, TRAINING)
+        first, second = prediction_task(network, unseen), prediction_task(network, trained, TRAINING)
         return Task(
             second.parameters | first.parameters,
             first.arrays | second.arrays,
@@ -91,15 +91,15 @@ class generalisation(Check):
         outputs = {"outputs": predicted(task, submission)}
         return Findings(arrays=outputs | {f"{TRAINING}outputs": predicted(task, submission, TRAINING)})
 
-    def judge(self, question: Question, subject: Subject, found: Findings, reference: Findings) -> Outcome:
-        assert question.examples is not None and question.training is not None, "they were there in `prepare`"
-        unseen = self._value(question.examples, found, "outputs")
-        trained = self._value(question.training, found, f"{TRAINING}outputs")
+    def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        assert brief.examples is not None and brief.training is not None, "they were there in `prepare`"
+        unseen = self._value(brief.examples, found, "outputs")
+        trained = self._value(brief.training, found, f"{TRAINING}outputs")
         if unseen is None or trained is None:
             return Failed("outputs that are finite numbers", "not-a-number or infinity")
         gap = trained - unseen if self.metric.better == "higher" else unseen - trained
         name = type(self.metric).__name__
-        luck = self._luck(trained, unseen, question.training, question.examples)
+        luck = self._luck(trained, unseen, brief.training, brief.examples)
         told = (
             f"{name} {trained:.4g} in training and {unseen:.4g} on unseen examples: a gap of {gap:.3g}{luck}"
         )

@@ -17,7 +17,7 @@ from builder.component import Accepted, Rejected
 from builder.errors import Cause, DataError, RunError, SpecErrors
 from builder.fields import Count, Natural, Positive, Text
 from builder.shapes import TensorType
-from grader.check import Check, Question, Subject
+from grader.check import Brief, Check, Subject
 from grader.comparing.injection import INPUT_STREAM, stream
 from grader.comparing.matching import Matching, match, weighted
 from grader.exchange import Findings, Role, Task
@@ -110,18 +110,18 @@ class gradient_flow(Check):
     def without_answers(self) -> Self:
         return type(self)(of=self.of, length=self.length, at=self.at, min=1.0, seed=self.seed)
 
-    def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
+    def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
         network = subject.network
         parameters: dict[str, Any] = {}
         if self.of is not None:
-            place = self._place(self.of, question, network)
+            place = self._place(self.of, brief, network)
             if not isinstance(place, tuple):
                 return place
             parameters["of"] = list(place)
         elif len(weighted(network)) < 2:
             return Failed("two layers with parameters at least", str(len(weighted(network))))
         if subject.is_reference and self.against is not None:
-            parameters["against"] = _text_of(question, self.against)
+            parameters["against"] = _text_of(brief, self.against)
         steps = self.length or 1
         return Task(
             parameters,
@@ -144,7 +144,7 @@ class gradient_flow(Check):
             found["against"] = self._baseline(task.parameters["against"], submission)
         return Findings(found)
 
-    def judge(self, question: Question, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+    def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
         ratio = float(found.data["ratio"])
         least, most = self.min or 0.0, self.max or math.inf
         wanted = self._bounds(reference)
@@ -178,13 +178,13 @@ class gradient_flow(Check):
             )
         return ", ".join(told)
 
-    def _place(self, of: str, question: Question, network: Outline) -> tuple[str, str] | Failed:
+    def _place(self, of: str, brief: Brief, network: Outline) -> tuple[str, str] | Failed:
         """The submission's layer and state that ``of`` names."""
         name, _, state = of.rpartition(".")
         layer = network.layer(name)
-        if (layer is None or state not in _known(layer)) and question.reference is not None:
-            matching = match(question.reference, network, question.comparer)
-            ours = question.reference.layer(name)
+        if (layer is None or state not in _known(layer)) and brief.reference is not None:
+            matching = match(brief.reference, network, brief.comparer)
+            ours = brief.reference.layer(name)
             if isinstance(matching, Matching) and ours is not None and ours.name in matching.layers:
                 layer = network.layer(matching.layers[ours.name])
                 state = matching.states.get(ours.name, {}).get(state, state)
@@ -294,10 +294,10 @@ def _of_outputs(network: Network, value: Callable[[], Tensor], names: tuple[str,
     return first, last
 
 
-def _text_of(question: Question, file: str) -> str:
+def _text_of(brief: Brief, file: str) -> str:
     """The text of a network in the assignment's folder. Raises ``DataError``."""
-    path = (question.folder / file).resolve()
-    if not path.is_relative_to(question.folder.resolve()):
+    path = (brief.folder / file).resolve()
+    if not path.is_relative_to(brief.folder.resolve()):
         raise DataError(f"`{file}` leaves the assignment's folder")
     try:
         return path.read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ from builder.component import Accepted, Choice, Rejected
 from builder.errors import Cause
 from builder.fields import Natural, Positive
 from builder.training.losses.loss import Loss, losses
-from grader.check import Check, Question, Subject
+from grader.check import Brief, Check, Subject
 from grader.comparing.injection import Inputs, injected_task, input_names, read_inputs
 from grader.exchange import Array, Findings, Role, Task
 from grader.gradients.given_files import Given
@@ -108,10 +108,10 @@ class gradients(Check):
     def needs_reference(self) -> bool:
         return True
 
-    def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
+    def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
         if self.given is None:
-            entries = 2 * self.numerical * len(_parameters(question.required))
-            task = injected_task(question, subject, self.inputs, self.seed, FORWARD_AND_BACK + entries)
+            entries = 2 * self.numerical * len(_parameters(brief.required))
+            task = injected_task(brief, subject, self.inputs, self.seed, FORWARD_AND_BACK + entries)
             if isinstance(task, Blocked):
                 return task
             # A value and its gradient.
@@ -119,11 +119,11 @@ class gradients(Check):
         if subject.is_reference:
             from grader.gradients.backpropagation import given_task
 
-            return given_task(question, subject, self.given, self.loss)
-        given = read_inputs(question.folder, self.given.input, question.required.inputs)
+            return given_task(brief, subject, self.given, self.loss)
+        given = read_inputs(brief.folder, self.given.input, brief.required.inputs)
         names = input_names(len(given))
         inputs = {name: x.shape for name, x in zip(names, given.values(), strict=True) if x.dtype.kind == "f"}
-        wanted = _parameters(question.required) | inputs
+        wanted = _parameters(brief.required) | inputs
         return Task({"expected": {name: list(shape) for name, shape in wanted.items()}})
 
     def work(self, task: Task, submission: Submission) -> Findings:
@@ -135,14 +135,14 @@ class gradients(Check):
             return of_the_loss(task, submission)
         return by_autograd(task, submission, self.numerical)
 
-    def judge(self, question: Question, subject: Subject, found: Findings, reference: Findings) -> Outcome:
-        order = {name: place for place, name in enumerate(_parameters(question.required))}
+    def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        order = {name: place for place, name in enumerate(_parameters(brief.required))}
         names = [name for name in reference.arrays if ":" not in name]
         names.sort(key=lambda name: (order.get(name, len(order)), name))  # arrays come in any order
         if self.given is not None:
             # The input's gradient is wanted of nobody, and judged where it was handed in.
             handed_in = {*found.arrays, *found.data["shapes"]}
-            names = [n for n in names if n in _parameters(question.required) or n in handed_in]
+            names = [n for n in names if n in _parameters(brief.required) or n in handed_in]
         errors = {name: _error(found.arrays.get(name), reference.arrays[name]) for name in names}
         wrong = {name: error for name, error in errors.items() if not error <= self.bound}
         if not wrong:

@@ -11,7 +11,7 @@ from builder.component import Accepted, Rejected
 from builder.errors import Cause
 from builder.fields import Count, Positive
 from builder.shapes import TensorType
-from grader.check import Check, Question, Subject
+from grader.check import Brief, Check, Subject
 from grader.exchange import Array, Findings, Task
 from grader.outcome import Failed, Outcome, Passed
 from grader.outline import Outline
@@ -74,8 +74,8 @@ class learning(Check):
     def without_answers(self) -> Self:
         return self.model_copy(update={"factor": 2.0})
 
-    def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
-        examples, train, network = question.training, question.train, subject.network
+    def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
+        examples, train, network = brief.training, brief.train, subject.network
         assert examples is not None and train is not None, "the runner loads what the check needs"
         wrong = misfit(network, examples)
         if wrong is not None or subject.is_reference:
@@ -84,7 +84,7 @@ class learning(Check):
             train.loss.check(_row(network, examples.per_step), examples.target)
         except Cause as cause:
             return Failed(f"an output for {type(train.loss).__name__}", cause.problem, cause.hint)
-        return training_task(network, question, self.steps, self.seeds)
+        return training_task(network, brief, self.steps, self.seeds)
 
     def work(self, task: Task, submission: Submission) -> Findings:
         first = int(task.parameters["train"].get("seed", 0))
@@ -94,13 +94,11 @@ class learning(Check):
             arrays |= {f"before.{place}": before, f"after.{place}": after}
         return Findings(arrays=arrays)
 
-    def judge(self, question: Question, subject: Subject, found: Findings, reference: Findings) -> Outcome:
-        constant = loss_of_a_constant(question, found.arrays["before.0"].shape[1:])
+    def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        constant = loss_of_a_constant(brief, found.arrays["before.0"].shape[1:])
         falls = []
         for place in range(self.seeds):
-            before, after = (
-                loss_on(question, found.arrays[f"{when}.{place}"]) for when in ("before", "after")
-            )
+            before, after = (loss_on(brief, found.arrays[f"{when}.{place}"]) for when in ("before", "after"))
             start = min(before, constant) if math.isfinite(before) else constant
             falls.append((start / after if after > 0 else math.inf, before, after))
         falls.sort(key=lambda fall: fall[0] if math.isfinite(fall[2]) else 0.0)

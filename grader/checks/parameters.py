@@ -11,7 +11,7 @@ from builder.errors import Cause
 from builder.fields import Natural
 from builder.language.source import describe
 from builder.shapes import count
-from grader.check import Check, Question, Subject
+from grader.check import Brief, Check, Subject
 from grader.exchange import Findings, Task
 from grader.outcome import Failed, Outcome, Passed
 from grader.outline import Outline
@@ -75,15 +75,15 @@ class parameters(Check):
     def takes_networks(self) -> bool:
         return True
 
-    def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
+    def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
         return None
 
     def work(self, task: Task, submission: Submission) -> Findings:
         raise AssertionError("it is judged from the outlines alone")
 
-    def judge(self, question: Question, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+    def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
         value = self._count(subject.network)
-        least, most, wanted = self._wanted(question)
+        least, most, wanted = self._wanted(brief)
         if (least is None or value >= least) and (most is None or value <= most):
             return Passed(f"{value:,} {self._what}")
         many = most is not None and value > most
@@ -101,10 +101,10 @@ class parameters(Check):
     def _count(self, outline: Outline) -> int:
         return outline.parameters if self.of == "parameters" else outline.multiply_adds
 
-    def _wanted(self, question: Question) -> tuple[int | None, int | None, str]:
+    def _wanted(self, brief: Brief) -> tuple[int | None, int | None, str]:
         """The bounds, and how they are said."""
         if self.equal is not None:
-            exact = self._count(question.required) if self.equal is True else int(self.equal)
+            exact = self._count(brief.required) if self.equal is True else int(self.equal)
             return exact, exact, f"{exact:,} {self._what}"
         if self.min is None:
             return None, self.max, f"{self.max:,} {self._what} at most"

@@ -20,7 +20,7 @@ from builder.fields import Count, Natural, Probability
 from builder.robustness.attacks.attack import Attack
 from builder.robustness.disturbances.disturbance import Disturbance
 from builder.training.metrics.classification import predicted
-from grader.check import Check, Question, Subject
+from grader.check import Brief, Check, Subject
 from grader.checks.accuracy import wilson
 from grader.exchange import Array, Examples, Findings, Role, Task
 from grader.outcome import Failed, Outcome, Passed
@@ -142,13 +142,13 @@ class robustness(Check):
                 except Cause as cause:
                     raise Cause(cause.problem, cause.hint, field=f"worst_of.{place}") from None
 
-    def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
-        examples, network = question.examples, subject.network
+    def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
+        examples, network = brief.examples, subject.network
         assert examples is not None, "the runner loads what `needs_examples` asks for"
         wrong = misfit(network, examples)
         if wrong is not None:
             return wrong
-        bounds = self._bounds(question)
+        bounds = self._bounds(brief)
         chosen = self._chosen(examples)
         inputs = np.clip(examples.inputs[chosen], *bounds)
         number, each, classes = len(inputs), held(network, 1), examples.target.classes or 2
@@ -164,7 +164,7 @@ class robustness(Check):
         more = 0 if subject.is_reference else MORE * work * min(FEW, number)
         arrays = {"inputs": inputs}
         if not subject.is_reference:
-            arrays |= {name: question.found.arrays[name] for name in self._given}
+            arrays |= {name: brief.found.arrays[name] for name in self._given}
         return Task(
             parameters,
             arrays,
@@ -176,9 +176,9 @@ class robustness(Check):
         against = against_the_reference if task.parameters["reference"] else against_the_submission
         return against(self.worst_of, task, submission)
 
-    def judge(self, question: Question, subject: Subject, found: Findings, reference: Findings) -> Outcome:
-        assert question.examples is not None, "they were there in `prepare`"
-        labels = question.examples.labels[self._chosen(question.examples)]
+    def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        assert brief.examples is not None, "they were there in `prepare`"
+        labels = brief.examples.labels[self._chosen(brief.examples)]
         few = spread(len(labels), FEW)
         right = {
             name: (predicted(rows) == (labels[few] if name.startswith("more.") else labels))
@@ -237,10 +237,10 @@ class robustness(Check):
         number = len(examples.inputs)
         return spread(number, self.examples or number)
 
-    def _bounds(self, question: Question) -> tuple[float, float]:
+    def _bounds(self, brief: Brief) -> tuple[float, float]:
         """What examples lie in."""
-        assert question.data is not None, "there are examples"
-        found = question.data.fitted.describe(question.folder).range
+        assert brief.data is not None, "there are examples"
+        found = brief.data.fitted.describe(brief.folder).range
         assert found is not None, "`suits` refuses data without one"
         return found
 

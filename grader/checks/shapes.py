@@ -18,7 +18,7 @@ from builder.errors import Cause, RunError, did_you_mean
 from builder.fields import Flag
 from builder.language.source import describe
 from builder.shapes import TensorType
-from grader.check import Check, Question, Subject
+from grader.check import Brief, Check, Subject
 from grader.comparing.cell_equality import CellComparer
 from grader.comparing.matching import PASSING, align, match_inputs
 from grader.exchange import Comparer, Findings, Task
@@ -92,9 +92,9 @@ class shapes(Check):
     def takes_networks(self) -> bool:
         return True
 
-    def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
+    def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
         if not isinstance(self.layers, str):
-            known = {layer.name: layer for layer in question.required.layers}
+            known = {layer.name: layer for layer in brief.required.layers}
             for name in self.layers:
                 if name not in known:
                     raise RunError(f"the reference has no layer `{name}`", did_you_mean(name, known))
@@ -103,10 +103,10 @@ class shapes(Check):
     def work(self, task: Task, submission: Submission) -> Findings:
         raise AssertionError("it is judged from the outlines alone")
 
-    def judge(self, question: Question, subject: Subject, found: Findings, reference: Findings) -> Outcome:
-        ours, theirs = question.required, subject.network
+    def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        ours, theirs = brief.required, subject.network
         wanted = [layer for layer in ours.layers if self._counts(layer)]
-        comparer = question.comparer or CellComparer()
+        comparer = brief.comparer or CellComparer()
         slips, judged = self._slips(ours, theirs, wanted, partial(_same_type, comparer))
         if not slips:
             return Passed(f"{len(wanted)} layers are right")

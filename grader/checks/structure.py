@@ -15,7 +15,7 @@ from builder.component import Accepted, Rejected
 from builder.errors import Cause, RunError, did_you_mean
 from builder.language.source import describe
 from builder.layers.layer import layers
-from grader.check import Check, Question, Subject
+from grader.check import Brief, Check, Subject
 from grader.comparing.cell_equality import CellComparer, known_cell
 from grader.comparing.gates import Gates
 from grader.comparing.matching import MOST_CELLS
@@ -111,20 +111,20 @@ class structure(Check):
     def takes_networks(self) -> bool:
         return True
 
-    def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
+    def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
         if self.gates is not None:
-            self._wanted(self.gates, question)
+            self._wanted(self.gates, brief)
         return None
 
     def work(self, task: Task, submission: Submission) -> Findings:
         raise AssertionError("it is judged from the outlines alone")
 
-    def judge(self, question: Question, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+    def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
         network = subject.network
         used = Counter(layer.type for layer in network.layers if not layer.own)
         judged = len(self.require) + len(self.forbid) + len(self.count or {}) + (self.gates is not None)
         slips = list(self._types(network, used))
-        if self.gates is not None and (slip := self._gates(self.gates, question, network)) is not None:
+        if self.gates is not None and (slip := self._gates(self.gates, brief, network)) is not None:
             slips.append(slip)
         if not slips:
             return Passed("the gates mean what they should" if self.gates else None)
@@ -155,13 +155,13 @@ class structure(Check):
                 way = "few" if found < least else "many"
                 yield _Slip(f"{_range(least, most)} `{name}`", str(found), f"too {way} `{name}`")
 
-    def _wanted(self, gates: Gates, question: Question) -> Cell:
+    def _wanted(self, gates: Gates, brief: Brief) -> Cell:
         """The equations that the cell is held against. Raises ``RunError`` if there are none."""
         name = gates.equal_to or gates.cell
-        own = {layer.type: layer for layer in question.reference.layers} if question.reference else {}
+        own = {layer.type: layer for layer in brief.reference.layers} if brief.reference else {}
         layer = None
-        if question.reference is not None and not gates.of_torch:
-            named = question.reference.layer(name)
+        if brief.reference is not None and not gates.of_torch:
+            named = brief.reference.layer(name)
             layer = own[name] if name in own and own[name].equations is not None else named
         cell = cell_of(layer) if layer is not None else None
         cell = cell or known_cell(name)
@@ -173,10 +173,10 @@ class structure(Check):
             )
         return cell
 
-    def _gates(self, gates: Gates, question: Question, network: Outline) -> _Slip | None:
+    def _gates(self, gates: Gates, brief: Brief, network: Outline) -> _Slip | None:
         """What is wrong with the submission's cell."""
-        wanted = self._wanted(gates, question)
-        comparer = question.comparer or CellComparer()
+        wanted = self._wanted(gates, brief)
+        comparer = brief.comparer or CellComparer()
         mine = _mine(gates.cell, network)
         label = f"a cell `{gates.cell}` that means the same as `{gates.equal_to or gates.cell}`"
         if not mine:

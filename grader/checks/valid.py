@@ -10,7 +10,7 @@ from typing import ClassVar, Final, final
 from builder.component import Accepted, Rejected
 from builder.errors import SpecErrors, did_you_mean
 from builder.language.source import Mapping, Node, Scalar
-from grader.check import Check, Question, Subject
+from grader.check import Brief, Check, Subject
 from grader.exchange import Allow, Findings, Task
 from grader.outcome import Failed, Outcome, Passed, Refusal
 from grader.outline import Outline
@@ -39,7 +39,7 @@ class valid(Check):
     def takes_networks(self) -> bool:
         return True
 
-    def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
+    def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
         return Task()
 
     def work(self, task: Task, submission: Submission) -> Findings:
@@ -59,7 +59,7 @@ class valid(Check):
             data["numbers"] = sum(_numbers(without(submission.document, "data", "train", "expect").root))
         return Findings(data)
 
-    def judge(self, question: Question, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+    def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
         errors, holes = found.data["errors"], found.data.get("holes", [])
         if errors:
             count = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
@@ -74,7 +74,7 @@ class valid(Check):
             lines = f"line{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers[:SHOWN]))}"
             places = f"{len(holes)} place{'s' if len(holes) > 1 else ''}"
             return Failed("a model without `???`", f"{places} to fill: {lines}")
-        return _forbidden(question.allow, subject.network, int(found.data["numbers"])) or Passed()
+        return _forbidden(brief.allow, subject.network, int(found.data["numbers"])) or Passed()
 
 
 def outline_of(found: Findings) -> Outline | None:

@@ -19,7 +19,7 @@ from builder.component import Accepted, Component, Rejected
 from builder.errors import Cause, DataError
 from builder.fields import Count, Natural, Text
 from builder.shapes import Shape, TensorType, count
-from grader.check import Question, Subject
+from grader.check import Brief, Subject
 from grader.comparing.matching import match, match_inputs, own_state, weighted
 from grader.comparing.translation import Piece, assembled
 from grader.exchange import Array, Task
@@ -194,14 +194,14 @@ def reals(array: Array, name: str, file: str) -> Array:
 
 
 def injected_task(
-    question: Question, subject: Subject, inputs: Inputs, seed: int, passes: int = 1
+    brief: Brief, subject: Subject, inputs: Inputs, seed: int, passes: int = 1
 ) -> Task | Blocked:
     """The task of a check that gives both networks the same weights and inputs, or what stands in the way.
 
     ``passes`` counts how often the work runs the network, forward and back.
     """
-    reference, network = question.required, subject.network
-    matching = match(reference, network, question.comparer)
+    reference, network = brief.required, subject.network
+    matching = match(reference, network, brief.comparer)
     if isinstance(matching, Blocked):
         return matching
     names = match_inputs(reference, network)
@@ -209,7 +209,7 @@ def injected_task(
         return names
     if not names:
         return Blocked("inputs", "there is no input to give values to")
-    arrays = inputs.arrays(question.folder, reference)
+    arrays = inputs.arrays(brief.folder, reference)
     examples = len(next(iter(arrays.values())))
     steps = longest(reference.inputs, arrays)
     return Task(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from grader.assignment.assignment import Assignment, Planned, read_assignment
-from grader.check import Check, Question
+from grader.check import Brief, Check
 from grader.exchange import Findings, Role, Task
 from grader.marking.marking import Marker
 from grader.outcome import Broken, Failed
@@ -57,7 +57,7 @@ def check_folder(assignment: str | Path, folder: str | Path) -> HomeResult:
     here = frozenset(one.name for one in asked.checks if _public(one))
     skip = frozenset(one.name for one in order) - here
     limits = Limits()
-    marker = Marker(Question(asked.folder, allow=asked.allow), order, limits)
+    marker = Marker(Brief(asked.folder, allow=asked.allow), order, limits)
     at_home = _AtHome(own, asked.submission, tuple(one.check for one in order), limits)
     outcomes = marker.mark(own, asked.submission, at_home, [], skip)
     return HomeResult(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 BATCH_VALUES: Final = 1 << 19  # two megabytes: fresh memory costs more than the sums
 
 
-def asked(network: Outline, examples: Examples, prefix: str = "") -> Task:
+def prediction_task(network: Outline, examples: Examples, prefix: str = "") -> Task:
     """What a worker needs to predict ``examples``, its arrays named ``<prefix>inputs`` and ``<prefix>lengths``."""
     number = len(examples.inputs)
     steps = longest(network.inputs, dict.fromkeys(network.inputs, examples.inputs))

@@ -25,7 +25,7 @@ from builder.runtime.training.loop import Loop
 from builder.training.metrics.metric import metrics
 from grader import grade
 from grader.assignment.assignment import read_assignment
-from grader.check import Question, Subject
+from grader.check import Brief, Subject
 from grader.checks.accuracy import accuracy
 from grader.exchange import Examples, Findings, Role, Task
 from grader.marking.reference import load_examples
@@ -115,7 +115,7 @@ def outline(run: Run) -> Outline:
 
 
 def asked(check: accuracy, examples: Examples, subject: Subject) -> Task:
-    task = check.prepare(Question(Path(), examples=examples), subject)
+    task = check.prepare(Brief(Path(), examples=examples), subject)
     assert isinstance(task, Task), task
     return Task(json.loads(json.dumps(task.parameters)), task.arrays, task.operations, task.values)
 
@@ -126,8 +126,8 @@ def outputs(check: accuracy, examples: Examples, run: Run) -> np.ndarray[Any, An
 
 
 def judged(check: accuracy, examples: Examples, found: np.ndarray[Any, Any]) -> Outcome:
-    question = Question(Path(), examples=examples)
-    return check.judge(question, Subject(None), Findings(arrays={"outputs": found}), Findings())
+    brief = Brief(Path(), examples=examples)
+    return check.judge(brief, Subject(None), Findings(arrays={"outputs": found}), Findings())
 
 
 def check_of(metric: str, *bounds: float) -> accuracy:
@@ -139,8 +139,8 @@ def check_of(metric: str, *bounds: float) -> accuracy:
 def refused(course: Course, model: str, data: str, metric: str = "accuracy") -> Failed:
     """What is said of a network that the data does not fit, before anything is computed."""
     graph = loads(model).graph
-    question = Question(Path(), examples=course.examples(data, metric))
-    outcome = check_of(metric).prepare(question, Subject(Outline.of(graph)))
+    brief = Brief(Path(), examples=course.examples(data, metric))
+    outcome = check_of(metric).prepare(brief, Subject(Outline.of(graph)))
     assert isinstance(outcome, Failed), outcome
     return outcome
 

@@ -16,7 +16,7 @@ from builder.runtime.data.splits import load_arrays
 from builder.runtime.network.module import build_networks
 from grader import Failed, Passed
 from grader.assignment.assignment import read_assignment
-from grader.check import Question, Subject
+from grader.check import Brief, Subject
 from grader.checks.gan import gan
 from grader.exchange import Array, Examples, Findings
 from grader.outcome import Outcome
@@ -74,7 +74,7 @@ def critic(digits: dict[str, Array]) -> dict[str, Array]:
 def judged(samples: Array, digits: dict[str, Array], critic: dict[str, Array]) -> Outcome:
     """The outcome of these samples, held against half of the held-out digits."""
     ours = digits["held_out"][1::2]
-    question = Question(
+    brief = Brief(
         Path(),
         examples=Examples(ours, np.zeros(len(ours), np.int64), Target(10)),
         training=Examples(digits["trained"], digits["labels"], Target(10)),
@@ -82,7 +82,7 @@ def judged(samples: Array, digits: dict[str, Array], critic: dict[str, Array]) -
     )
     check = gan(epochs=1, good=0.8, modes=10, coverage=0.7)
     found = Findings(arrays={"samples": np.ascontiguousarray(samples, np.float32)})
-    return check.judge(question, Subject(None), found, Findings(arrays=critic))
+    return check.judge(brief, Subject(None), found, Findings(arrays=critic))
 
 
 def moved(x: Array, down: int, right: int) -> Array:
@@ -335,11 +335,9 @@ def test_modes_of_a_ring_are_the_sources(classroom: Classroom, easily: None) -> 
     x = ring.load(Path()).x
     data_of = Data(source=ring, split=Split(train=0.5, test=0.5))
     part = Examples(x[::3], np.zeros(len(x[::3]), np.int64), Target(8))
-    question = Question(
-        Path(), examples=part, training=Examples(x[1::3], part.labels, Target(8)), data=data_of
-    )
+    brief = Brief(Path(), examples=part, training=Examples(x[1::3], part.labels, Target(8)), data=data_of)
     check = gan(epochs=1, good=0.8, modes=8, coverage=0.5)
-    found = check.judge(question, Subject(None), Findings(arrays={"samples": x[2::3]}), Findings())
+    found = check.judge(brief, Subject(None), Findings(arrays={"samples": x[2::3]}), Findings())
     assert isinstance(found, Passed), found
 
 

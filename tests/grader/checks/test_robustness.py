@@ -20,7 +20,7 @@ from builder.runtime.data.splits import load_arrays
 from builder.runtime.network.module import build
 from grader import Failed, Passed
 from grader.assignment.assignment import read_assignment
-from grader.check import Question, Subject
+from grader.check import Brief, Subject
 from grader.checks.robustness import robustness
 from grader.exchange import Array, Examples, Findings
 from grader.outcome import Outcome
@@ -266,7 +266,7 @@ def judged(**right: Array) -> Outcome:
     examples = Examples(np.zeros((200, 1), np.float32), LABELS, Target(10))
     check = robustness(worst_of=(threats["FGSM"](eps=0.1),), zero=0.0, full=1.0)
     found = Findings(said, arrays | {"masked": masked.astype(np.uint8)})
-    return check.judge(Question(Path(), examples=examples), Subject(None), found, Findings())
+    return check.judge(Brief(Path(), examples=examples), Subject(None), found, Findings())
 
 
 def first(share: float) -> Array:
@@ -306,9 +306,7 @@ def test_what_is_no_number_is_wrong() -> None:
     check = robustness(worst_of=(threats["Rotation"](degrees=5),), zero=0.0, full=0.1)
     arrays = {"clean": nothing, "given.0": nothing, "masked": np.zeros(200, np.uint8)}
     said = {"repeats": True, "holds": True, "double": False}
-    outcome = check.judge(
-        Question(Path(), examples=examples), Subject(None), Findings(said, arrays), Findings()
-    )
+    outcome = check.judge(Brief(Path(), examples=examples), Subject(None), Findings(said, arrays), Findings())
     assert isinstance(outcome, Failed) and outcome.fraction == 0, outcome
 
 
@@ -413,8 +411,8 @@ def test_a_worker_gets_no_label(room: Classroom, plain: bytes) -> None:
     check = asked.checks[-1].check
     outline = Outline.of(loads(MODEL).graph)
     given = Findings(arrays={"given.0": x, "given.1": x})
-    question = Question(room.folder, outline, examples, data=asked.data, found=given)
-    task = check.prepare(question, Subject(outline))
+    brief = Brief(room.folder, outline, examples, data=asked.data, found=given)
+    task = check.prepare(brief, Subject(outline))
     assert task is not None and task.arrays.keys() == {"inputs", "given.0", "given.1"}  # type: ignore[union-attr]
     json.dumps(task.parameters)  # type: ignore[union-attr]
     assert "labels" not in json.dumps(task.parameters)  # type: ignore[union-attr]

@@ -9,7 +9,7 @@ import pytest
 
 from builder.training.metrics.metric import metrics
 from grader import Failed, Limits
-from grader.answering.question import Asked
+from grader.answering.question import Question
 from grader.checks.accuracy import accuracy
 from grader.checks.answers import answers
 from grader.checks.valid import valid
@@ -108,7 +108,9 @@ def test_what_a_worker_prints_is_kept_and_changes_nothing(server: Server, folder
 
 
 def test_workers_are_not_told_what_is_right() -> None:
-    asked = Asked(ask="How many?", answer="161803 + parameters()", wrong={"271828": "A slip."}, points=3.25)
+    asked = Question(
+        ask="How many?", answer="161803 + parameters()", wrong={"271828": "A slip."}, points=3.25
+    )
     for metric in ("accuracy", "rmse"):
         bounds = (0.577, 0.693) if metric == "accuracy" else (0.693, 0.577)
         measured = accuracy(metric=metrics[metric](), zero=bounds[0], full=bounds[1])
