@@ -7,7 +7,8 @@
 A task goes to where a submission is open, so it never holds labels of unseen examples, reference outputs or
 another's files; of the reference, `robustness` hands on the inputs that were attacked on it.
 The reference goes the same way, in a worker of its own, once for the whole class. A check that is judged from
-the outlines alone (``shapes``, ``parameters``) prepares nothing (``None``), and no worker is asked.
+the outlines alone (``shapes``, ``parameters``, ``structure``) writes ``judge`` alone: ``prepare`` gives None,
+and no worker is asked.
 
 A check is one file in ``grader/checks``; its class has the name that an assignment writes, in lower case.
 """
@@ -17,7 +18,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from builder.component import Catalogue, Component
 from builder.data.section import Data
@@ -92,7 +93,29 @@ class Check(Component):
 
     Before a class is graded the reference is judged as if it were a submission, by every check whose files it
     has; it must pass, or the question is wrong.
+
+    What is the same for every check of a kind is a class variable (``takes_networks: ClassVar[bool] = True``).
+    ``reads``, ``parts`` and ``needs_reference`` may depend on a field; a check where they do not writes
+    ``needs_reference: ClassVar[bool] = True`` in place of the property.
     """
+
+    takes_networks: ClassVar[bool] = False
+    """Whether it judges a spec of several networks too, such as a GAN."""
+
+    needs_examples: ClassVar[bool] = False
+    """Whether it is judged on the assignment's unseen examples."""
+
+    needs_training: ClassVar[bool] = False
+    """Whether it reads the data's training part."""
+
+    needs_train: ClassVar[bool] = False
+    """Whether it trains here, as the assignment's section `train` says."""
+
+    needs_accuracy: ClassVar[bool] = False
+    """Whether a network that has learned nothing could pass it, so that it must need an `accuracy`."""
+
+    reference_needs: ClassVar[tuple[Role, ...]] = ()
+    """The files that the reference must have beside its model."""
 
     @property
     def reads(self) -> tuple[Role, ...]:
@@ -100,48 +123,18 @@ class Check(Component):
         return ("model",)
 
     @property
-    def parts(self) -> float | None:
-        """What the points of its parts sum to, which must be the check's; none if they have none."""
-        return None
-
-    def how_to(self, role: Role) -> str | None:
-        """How a student makes a file of ``reads``, for one who has handed in none."""
-        return None
-
-    @property
     def needs_reference(self) -> bool:
         """Whether it is judged against the reference, so that a student cannot run it at home."""
         return False
 
     @property
-    def needs_examples(self) -> bool:
-        """Whether it is judged on the assignment's unseen examples."""
-        return False
+    def parts(self) -> float | None:
+        """What the points of its parts sum to, which must be the check's; None if they have none."""
+        return None
 
-    @property
-    def takes_networks(self) -> bool:
-        """Whether it judges a spec of several networks too, such as a GAN."""
-        return False
-
-    @property
-    def needs_training(self) -> bool:
-        """Whether it reads the data's training part."""
-        return False
-
-    @property
-    def needs_train(self) -> bool:
-        """Whether it trains here, as the assignment's section `train` says."""
-        return False
-
-    @property
-    def needs_accuracy(self) -> bool:
-        """Whether a network that has learned nothing could pass it, so that it must need an `accuracy`."""
-        return False
-
-    @property
-    def reference_needs(self) -> tuple[Role, ...]:
-        """The files that the reference must have beside its model."""
-        return ()
+    def how_to(self, role: Role) -> str | None:
+        """How a student makes a file of ``reads``, for one who has handed in none."""
+        return None
 
     def without_answers(self) -> Self:
         """The check as workers have it: it works the same, and nothing in it tells what is right."""
@@ -151,17 +144,17 @@ class Check(Component):
         """Raises ``Cause``, with the field, if it cannot be asked on such data (paths relative to ``folder``)."""
         return
 
-    @abstractmethod
     def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
-        """What the worker is asked; none if there is nothing to ask; an outcome if that settles it.
+        """What the worker is asked; None if there is nothing to ask; an outcome if that settles it.
 
         Runs outside, once for the reference's findings (``subject.is_reference``) and once for each
         submission. Raises ``RunError`` if the assignment itself is wrong (a file of ``given`` does not fit).
         """
+        return None
 
-    @abstractmethod
     def work(self, task: Task, submission: Submission) -> Findings:
         """Computes, inside the worker, in one thread. Imports torch inside. Raises ``Refusal``."""
+        raise AssertionError("it is judged from the outlines alone")
 
     @abstractmethod
     def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:

@@ -40,6 +40,9 @@ class accuracy(Check):
     vocabulary must be the data's. A forecast is judged in the units of its source.
     """
 
+    reads: ClassVar[tuple[Role, ...]] = ("model", "weights")
+    needs_examples: ClassVar[bool] = True
+
     accepts: ClassVar[tuple[Accepted, ...]] = (
         Accepted("{zero: 0.8, full: 0.97}"),
         Accepted("{metric: f1, weights: submitted, zero: 0.5, full: 0.9}"),
@@ -77,14 +80,6 @@ class accuracy(Check):
                 field="full",
             )
         return self
-
-    @property
-    def reads(self) -> tuple[Role, ...]:
-        return ("model", "weights")
-
-    @property
-    def needs_examples(self) -> bool:
-        return True
 
     def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
         examples, network = brief.examples, subject.network

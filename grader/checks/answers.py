@@ -35,6 +35,9 @@ class answers(Check):
     a line for each question, as in `q1: [16, 10, 10]`.
     """
 
+    reads: ClassVar[tuple[Role, ...]] = ("answers",)
+    needs_reference: ClassVar[bool] = True
+
     gathers: ClassVar[str | None] = "questions"
     accepts = (
         Accepted('{q1: "shape(conv2d_2)", q2: parameters(conv2d_2)}'),
@@ -72,14 +75,6 @@ class answers(Check):
     def parts(self) -> float | None:
         points = [question.points for question in self.questions.values() if question.points is not None]
         return math.fsum(points) if points else None
-
-    @property
-    def reads(self) -> tuple[Role, ...]:
-        return ("answers",)
-
-    @property
-    def needs_reference(self) -> bool:
-        return True
 
     def how_to(self, role: Role) -> str | None:
         return _how_to(self.questions)

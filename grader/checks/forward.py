@@ -7,7 +7,7 @@ all that leads to it, whatever it is called. Source: Johnson & Lindenstrauss (19
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, ClassVar, Final, final
 
 import numpy as np
 
@@ -40,6 +40,8 @@ class forward(Check):
     that agree, up to the first that does not. If the weights do not fit your layers the check is blocked.
     """
 
+    needs_reference: ClassVar[bool] = True
+
     accepts = (
         Accepted(""),
         Accepted("{tolerance: 1e-4}"),
@@ -55,10 +57,6 @@ class forward(Check):
     tolerance: Positive = 1e-6
     inputs: Inputs = Inputs()
     seed: Natural = 0
-
-    @property
-    def needs_reference(self) -> bool:
-        return True
 
     def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
         if match_outputs(brief.required, subject.network) is None:

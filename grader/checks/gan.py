@@ -52,6 +52,11 @@ class gan(Check):
     more than a share of `copies`, and there is no credit. An image that repeats another sample is not good.
     """
 
+    needs_reference: ClassVar[bool] = True
+    needs_examples: ClassVar[bool] = True
+    needs_training: ClassVar[bool] = True
+    takes_networks: ClassVar[bool] = True
+
     accepts: ClassVar[tuple[Accepted, ...]] = (
         Accepted("{epochs: 20, modes: 8, good: 0.8, coverage: 0.7}"),
         Accepted("{weights: submitted, good: 0.7}"),
@@ -94,24 +99,8 @@ class gan(Check):
     def reads(self) -> tuple[Role, ...]:
         return ("model",) if self.weights == "trained_here" else ("model", "weights")
 
-    @property
-    def needs_reference(self) -> bool:
-        return True
-
-    @property
-    def needs_examples(self) -> bool:
-        return True
-
-    @property
-    def needs_training(self) -> bool:
-        return True
-
     def without_answers(self) -> Self:
         return self.model_copy(update={"modes": None, "good": 1.0, "coverage": None, "copies": 0.0})
-
-    @property
-    def takes_networks(self) -> bool:
-        return True
 
     def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
         held_out, trained = brief.examples, brief.training

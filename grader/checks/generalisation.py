@@ -33,6 +33,11 @@ class generalisation(Check):
     learned nothing has no such gap: the check must need an accuracy, in the assignment.
     """
 
+    reads: ClassVar[tuple[Role, ...]] = ("model", "weights")
+    needs_examples: ClassVar[bool] = True
+    needs_training: ClassVar[bool] = True
+    needs_accuracy: ClassVar[bool] = True
+
     main: ClassVar[str | None] = "max"
     accepts: ClassVar[tuple[Accepted, ...]] = (
         Accepted("0.05"),
@@ -53,22 +58,6 @@ class generalisation(Check):
         if self.zero is not None and self.zero <= self.max:
             raise Cause(f"`zero` is {self.zero:g}, and must be above `max`, {self.max:g}", field="zero")
         return self
-
-    @property
-    def reads(self) -> tuple[Role, ...]:
-        return ("model", "weights")
-
-    @property
-    def needs_examples(self) -> bool:
-        return True
-
-    @property
-    def needs_training(self) -> bool:
-        return True
-
-    @property
-    def needs_accuracy(self) -> bool:
-        return True
 
     def without_answers(self) -> Self:
         return self.model_copy(update={"max": 0.0, "zero": None})

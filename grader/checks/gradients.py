@@ -6,7 +6,7 @@ Relative error ‖a − b‖/max(‖a‖, ‖b‖) in float64, as in Stanford's 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Self, final
 
 import numpy as np
 from pydantic import model_validator
@@ -48,6 +48,8 @@ class gradients(Check):
     parameters' names (`input` too, if you like), for the `given` input, weights and target: of the
     assignment's loss, to 1e-4. Each right array has its share of the points.
     """
+
+    needs_reference: ClassVar[bool] = True
 
     accepts = (
         Accepted(""),
@@ -103,10 +105,6 @@ class gradients(Check):
 
     def how_to(self, role: Role) -> str | None:
         return HOW_TO if role == "gradients" else None
-
-    @property
-    def needs_reference(self) -> bool:
-        return True
 
     def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
         if self.given is None:

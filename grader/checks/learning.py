@@ -34,6 +34,10 @@ class learning(Check):
     the check must need an accuracy, in the assignment.
     """
 
+    needs_training: ClassVar[bool] = True
+    needs_train: ClassVar[bool] = True
+    needs_accuracy: ClassVar[bool] = True
+
     accepts: ClassVar[tuple[Accepted, ...]] = (
         Accepted("{steps: 100, factor: 2}"),
         Accepted("{steps: 50, factor: 1.5, seeds: 3}"),
@@ -58,18 +62,6 @@ class learning(Check):
             if (number := getattr(self, name)) > most:
                 raise Cause(f"expected at most {most:,} `{name}`, found {number:,}", field=name)
         return self
-
-    @property
-    def needs_training(self) -> bool:
-        return True
-
-    @property
-    def needs_train(self) -> bool:
-        return True
-
-    @property
-    def needs_accuracy(self) -> bool:
-        return True
 
     def without_answers(self) -> Self:
         return self.model_copy(update={"factor": 2.0})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, Self, final
+from typing import Any, ClassVar, Literal, Self, final
 
 from pydantic import model_validator
 
@@ -12,12 +12,9 @@ from builder.fields import Natural
 from builder.language.source import describe
 from builder.shapes import count
 from grader.check import Brief, Check, Subject
-from grader.exchange import Findings, Task
+from grader.exchange import Findings
 from grader.outcome import Failed, Outcome, Passed
 from grader.outline import Outline
-
-if TYPE_CHECKING:
-    from grader.submission.submission import Submission
 
 
 @final
@@ -27,6 +24,8 @@ class parameters(Check):
     At least `min`, at most `max`, exactly `equal`: a number, or `true` for as many as the reference has.
     `of: multiply_adds` counts the multiply-adds of one example instead. `gradspec shapes` shows both.
     """
+
+    takes_networks: ClassVar[bool] = True
 
     accepts = (
         Accepted("{max: 62000}"),
@@ -70,16 +69,6 @@ class parameters(Check):
     @property
     def needs_reference(self) -> bool:
         return self.equal is True
-
-    @property
-    def takes_networks(self) -> bool:
-        return True
-
-    def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
-        return None
-
-    def work(self, task: Task, submission: Submission) -> Findings:
-        raise AssertionError("it is judged from the outlines alone")
 
     def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
         value = self._count(subject.network)

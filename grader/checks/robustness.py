@@ -55,6 +55,11 @@ class robustness(Check):
     input, make no difference.
     """
 
+    reads: ClassVar[tuple[Role, ...]] = ("model", "weights")
+    needs_reference: ClassVar[bool] = True
+    reference_needs: ClassVar[tuple[Role, ...]] = ("weights",)
+    needs_examples: ClassVar[bool] = True
+
     accepts: ClassVar[tuple[Accepted, ...]] = (
         Accepted("{worst_of: [{FGSM: {eps: 0.1}}, {PGD: {eps: 0.1, steps: 20}}], zero: 0.1, full: 0.5}"),
         Accepted("{worst_of: [{Rotation: 15}, {Blur: {severity: 3}}], zero: 0.5, full: 0.9, examples: 200}"),
@@ -104,22 +109,6 @@ class robustness(Check):
         if self.full <= self.zero:
             raise Cause(f"`full` is {self.full:g}, and must be above `zero`, {self.zero:g}", field="full")
         return self
-
-    @property
-    def reads(self) -> tuple[Role, ...]:
-        return ("model", "weights")
-
-    @property
-    def needs_reference(self) -> bool:
-        return True
-
-    @property
-    def reference_needs(self) -> tuple[Role, ...]:
-        return ("weights",)
-
-    @property
-    def needs_examples(self) -> bool:
-        return True
 
     def without_answers(self) -> Self:
         return self.model_copy(update={"zero": 0.0, "full": 1.0})

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Self, final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, final
 
 from pydantic import model_validator
 
@@ -26,7 +26,7 @@ from grader.outcome import Blocked, Failed, Outcome, Passed
 from grader.outline import Outline, OutlineLayer, cell_of
 
 if TYPE_CHECKING:
-    from grader.submission.submission import Submission
+    pass
 
 SHOWN: Final = 3
 # A layer in another's place is one slip, not two; a right type counts before a right shape before a name.
@@ -60,6 +60,9 @@ class shapes(Check):
     type here, and so is a layer of torch's that means the same: what gates mean is for `structure`.
     """
 
+    needs_reference: ClassVar[bool] = True
+    takes_networks: ClassVar[bool] = True
+
     accepts = (
         Accepted(""),
         Accepted("{layers: changing}"),
@@ -84,14 +87,6 @@ class shapes(Check):
             raise Cause(f"expected `changing`, `all` or a list of names, found {found}", field="layers")
         return self
 
-    @property
-    def needs_reference(self) -> bool:
-        return True
-
-    @property
-    def takes_networks(self) -> bool:
-        return True
-
     def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
         if not isinstance(self.layers, str):
             known = {layer.name: layer for layer in brief.required.layers}
@@ -99,9 +94,6 @@ class shapes(Check):
                 if name not in known:
                     raise RunError(f"the reference has no layer `{name}`", did_you_mean(name, known))
         return None
-
-    def work(self, task: Task, submission: Submission) -> Findings:
-        raise AssertionError("it is judged from the outlines alone")
 
     def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
         ours, theirs = brief.required, subject.network

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Self, final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, final
 
 import numpy as np
 from pydantic import model_validator
@@ -25,7 +25,6 @@ from grader.outline import Outline, OutlineLayer, cell_of
 
 if TYPE_CHECKING:
     from builder.cells.cell import Cell
-    from grader.submission.submission import Submission
 
 DIGITS: Final = 4
 _BOUNDS: Final = "As in `{Conv2d: 2, Dropout: {min: 1, max: 3}}`."
@@ -53,6 +52,8 @@ class structure(Check):
     spelling do not count; where they mean something else, numbers show it. Each type that is named, and the
     gates, have the same share of the points.
     """
+
+    takes_networks: ClassVar[bool] = True
 
     accepts = (
         Accepted("{require: [Conv2d, Dropout], forbid: [LSTM]}"),
@@ -107,17 +108,10 @@ class structure(Check):
     def needs_reference(self) -> bool:
         return self.gates is not None and not self.gates.of_torch
 
-    @property
-    def takes_networks(self) -> bool:
-        return True
-
     def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
         if self.gates is not None:
             self._wanted(self.gates, brief)
         return None
-
-    def work(self, task: Task, submission: Submission) -> Findings:
-        raise AssertionError("it is judged from the outlines alone")
 
     def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
         network = subject.network

@@ -29,15 +29,13 @@ class valid(Check):
     it runs even where an assignment does not list it; then it is worth nothing by itself.
     """
 
+    takes_networks: ClassVar[bool] = True
+
     accepts: ClassVar[tuple[Accepted, ...]] = (Accepted(""),)
     rejects: ClassVar[tuple[Rejected, ...]] = (
         Rejected("{strict: true}", "`valid` has no field `strict`"),
         Rejected("5", "`valid` takes no fields, found 5"),
     )
-
-    @property
-    def takes_networks(self) -> bool:
-        return True
 
     def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
         return Task()
