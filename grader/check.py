@@ -7,8 +7,8 @@
 A task goes to where a submission is open, so it never holds labels of unseen examples, reference outputs or
 another's files; of the reference, `robustness` hands on the inputs that were attacked on it.
 The reference goes the same way, in a worker of its own, once for the whole class. A check that is judged from
-the outlines alone (``shapes``, ``parameters``, ``structure``) writes ``judge`` alone: ``prepare`` gives None,
-and no worker is asked.
+the outlines alone (``shapes``, ``parameters``, ``structure``) has no ``work``: ``prepare`` returns None, and no
+worker runs.
 
 A check is one file in ``grader/checks``; its class has the name that an assignment writes, in lower case.
 """

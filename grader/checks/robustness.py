@@ -13,19 +13,18 @@ from typing import Annotated, ClassVar, Final, Literal, Self, final
 import numpy as np
 from pydantic import model_validator
 
-from builder.component import Accepted, Choices, Component, Rejected
+from builder.component import Accepted, Catalogue, Choices, Component, Rejected
 from builder.data.section import Data
-from builder.errors import Cause
+from builder.errors import Cause, did_you_mean
 from builder.fields import Count, Natural, Probability
-from builder.robustness.attacks.attack import Attack
-from builder.robustness.disturbances.disturbance import Disturbance
+from builder.robustness.attacks.attack import Attack, attacks
+from builder.robustness.disturbances.disturbance import Disturbance, disturbances
 from builder.training.metrics.classification import predicted
 from grader.check import Brief, Check, Subject
 from grader.checks.accuracy import wilson
 from grader.exchange import Array, Examples, Findings, Role, Task
 from grader.outcome import Failed, Outcome, Passed
 from grader.running.predictions import held, misfit, said_of
-from grader.running.threats import named, passes, threats
 from grader.running.under_attack import (
     FEW,
     MORE,
@@ -37,10 +36,40 @@ from grader.running.under_attack import (
 from grader.submission.submission import Submission
 
 BATCH_VALUES: Final = 1 << 21
-FORWARD_AND_BACK: Final = 3
+FORWARD_AND_BACK: Final = 3  # times forward alone
 MASKED: Final = 0.01  # of the examples that are right: more make an evaluation that says nothing
 STRAY: Final = 0.02  # of the examples: what luck may do to one attack against another
 _HIDDEN: Final = "gradients that lead the attacks"
+_REPEATED: Final = ("steps", "restarts", "search_steps", "binary_search_steps")
+
+
+@final  # no check: the catalogue of checks reads `@final` alone on its line
+class _Threats(Catalogue[Component]):
+    """Both catalogues as one."""
+
+    def __init__(self) -> None:
+        super().__init__("attack or disturbance", "builder.robustness.attacks", Component)
+
+    def __contains__(self, name: object) -> bool:
+        return name in attacks or name in disturbances
+
+    def __iter__(self) -> Iterator[str]:
+        yield from attacks
+        yield from disturbances
+
+    def __getitem__(self, name: str) -> type[Component]:
+        return attacks[name] if name in attacks else disturbances[name]
+
+    def module_of(self, name: str) -> str:
+        return attacks.module_of(name) if name in attacks else disturbances.module_of(name)
+
+    def get(self, name: str) -> type[Component]:
+        if name not in self:
+            raise Cause(f"there is no {self.kind} `{name}`", did_you_mean(name, self))
+        return self[name]
+
+
+threats: Final[Catalogue[Component]] = _Threats()
 
 
 @final
@@ -281,3 +310,22 @@ class robustness(Check):
                     f"{named(threat)} on the reference does more than on the network itself, whose gradients lead "
                     "nowhere"
                 )
+
+
+def named(threat: Component) -> str:
+    """A threat in a few words: ``PGD 0.1``, ``Rotation 15``, ``Blur severity 3``."""
+    name = type(threat).__name__
+    main = getattr(threat, threat.main or "", None)
+    if main is None and isinstance(threat, Disturbance):
+        return f"{name} severity {threat.severity}"
+    return name if main is None else f"{name} {main:g}"
+
+
+def passes(threat: Component, classes: int) -> int:
+    """How often a network is run forward and back for one example, at most."""
+    if not isinstance(threat, Attack):
+        return 0
+    times = classes if type(threat).__name__ == "DeepFool" else 1  # one gradient for each class
+    for name in _REPEATED:
+        times *= int(getattr(threat, name, None) or 1)
+    return -(-times * int(getattr(threat, "queries", FORWARD_AND_BACK)) // FORWARD_AND_BACK)

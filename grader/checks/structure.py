@@ -11,13 +11,13 @@ import numpy as np
 from pydantic import model_validator
 
 from builder.cells.meaning.equality import Counterexample, Equal
-from builder.component import Accepted, Rejected
+from builder.component import Accepted, Component, Rejected
 from builder.errors import Cause, RunError, did_you_mean
+from builder.fields import Text
 from builder.language.source import describe
 from builder.layers.layer import layers
 from grader.check import Brief, Check, Subject
 from grader.comparing.cell_equality import CellComparer, known_cell
-from grader.comparing.gates import Gates
 from grader.comparing.matching import MOST_CELLS
 from grader.exchange import Array, Findings, Task
 from grader.outcome import Failed, Outcome, Passed
@@ -28,6 +28,33 @@ if TYPE_CHECKING:
 
 DIGITS: Final = 4
 _BOUNDS: Final = "As in `{Conv2d: 2, Dropout: {min: 1, max: 3}}`."
+
+
+@final  # a section: the catalogue of checks reads `@final` alone on its line
+class Gates(Component):
+    """A cell of the submission, and the one it must be equal to.
+
+    `cell` is its name, or a layer's that is made of it; where the submission has none of that name, any cell
+    that its author wrote may be it. `equal_to` is a cell of the reference, or else of the shipped library, or
+    else `LSTM`, `GRU` or `RNN` of torch; `nn.LSTM` is always torch's, so a student can check it at home.
+    Absent, it is the reference's cell called as `cell`.
+    """
+
+    section_key: ClassVar[str | None] = "gates"
+    main: ClassVar[str | None] = "cell"
+    accepts = (Accepted("Memory"), Accepted("{cell: Memory, equal_to: nn.LSTM}"))
+    rejects = (
+        Rejected("{cell: 3}", "expected a text, found 3"),
+        Rejected("{equal_to: LSTM}", "`gates` needs `cell`"),
+    )
+
+    cell: Text
+    equal_to: Text | None = None
+
+    @property
+    def of_torch(self) -> bool:
+        """Whether it is held against one of torch's own."""
+        return (self.equal_to or "").startswith("nn.")
 
 
 @dataclass(frozen=True, slots=True)

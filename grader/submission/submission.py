@@ -185,7 +185,3 @@ def _refusal(name: str, error: OSError) -> Refusal:
 def _kind(mode: int) -> str:
     kinds = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"))
     return next((kind for test, kind in kinds if test(mode)), "a device")
-
-
-def _show(shape: tuple[int, ...]) -> str:
-    return "×".join(str(axis) for axis in shape) or "()"

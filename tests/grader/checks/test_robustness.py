@@ -15,17 +15,18 @@ from safetensors.numpy import save as file_of
 
 from builder import loads
 from builder.data.section import Data, Split, Target, datasets
-from builder.errors import SpecErrors
+from builder.errors import Cause, SpecErrors
+from builder.robustness.attacks.attack import attacks
+from builder.robustness.disturbances.disturbance import disturbances
 from builder.runtime.data.splits import load_arrays
 from builder.runtime.network.module import build
 from grader import Failed, Passed
 from grader.assignment.assignment import read_assignment
 from grader.check import Brief, Subject
-from grader.checks.robustness import robustness
+from grader.checks.robustness import named, passes, robustness, threats
 from grader.exchange import Array, Examples, Findings
 from grader.outcome import Outcome
 from grader.results.result import SubmissionResult
-from grader.running.threats import named, passes, threats
 from grader.running.under_attack import FEW, spread
 
 if TYPE_CHECKING:
@@ -416,3 +417,16 @@ def test_a_worker_gets_no_label(room: Classroom, plain: bytes) -> None:
     assert task is not None and task.arrays.keys() == {"inputs", "given.0", "given.1"}  # type: ignore[union-attr]
     json.dumps(task.parameters)  # type: ignore[union-attr]
     assert "labels" not in json.dumps(task.parameters)  # type: ignore[union-attr]
+
+
+def test_both_catalogues_are_one_and_share_no_name() -> None:
+    assert [*threats] == [*attacks, *disturbances]
+    assert not set(attacks) & set(disturbances)
+    assert threats["FGSM"] is attacks["FGSM"] and threats.get("Rotation") is disturbances["Rotation"]
+    assert threats.module_of("Rotation") == "builder.robustness.disturbances.geometric"
+
+
+def test_the_nearest_name_is_offered() -> None:
+    with pytest.raises(Cause, match="there is no attack or disturbance `Rotaton`") as caught:
+        threats.get("Rotaton")
+    assert caught.value.hint == "Did you mean `Rotation`?"
