@@ -85,7 +85,7 @@ def grade(
             pool.shutdown(cancel_futures=True)
     result = ClassResult(asked, tuple(sorted(results, key=lambda one: one.id)), ignored)
     if out is not None:
-        from grader.results.report import write_reports
+        from grader.results.formats.html_pages import write_reports
 
         write_reports(result, Path(out))
     return result

@@ -195,7 +195,7 @@ def _code(text: str) -> Markup:
 
 
 _ENVIRONMENT: Final = Environment(
-    loader=PackageLoader("grader.results", "templates"),
+    loader=PackageLoader("grader.results.formats", "templates"),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,

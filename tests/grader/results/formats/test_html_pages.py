@@ -16,8 +16,8 @@ from grader.assignment.assignment import Assignment, Planned, Reveal, Visibility
 from grader.checks.valid import valid
 from grader.exchange import Allow
 from grader.outcome import Outcome
-from grader.results import report
-from grader.results.report import file_name, grades, page, write_reports
+from grader.results.formats import html_pages as report
+from grader.results.formats.html_pages import file_name, grades, page, write_reports
 
 if TYPE_CHECKING:
     from tests.grader.conftest import Classroom
