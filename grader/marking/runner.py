@@ -17,6 +17,7 @@ from grader.exchange import Findings, Task
 from grader.marking.marking import Marker
 from grader.marking.reference import examine
 from grader.outcome import Broken, Failed
+from grader.results.report import write_reports
 from grader.results.result import CheckResult, ClassResult, SubmissionResult, decimal
 from grader.submission.limits import COMPARISON_SECONDS, Limits
 from grader.worker.pool import Server, Session, describe
@@ -85,8 +86,6 @@ def grade(
             pool.shutdown(cancel_futures=True)
     result = ClassResult(asked, tuple(sorted(results, key=lambda one: one.id)), ignored)
     if out is not None:
-        from grader.results.formats.html_pages import write_reports
-
         write_reports(result, Path(out))
     return result
 

@@ -126,3 +126,12 @@ def number(value: Decimal | None) -> int | float | None:
     if value is None:
         return None
     return int(value) if value == value.to_integral_value() else float(value)
+
+
+def plain_text(value: Decimal | None) -> str:
+    """A decimal in digits without trailing zeros; empty for None.
+
+    >>> plain_text(Decimal("2.50")), plain_text(Decimal("100")), plain_text(None)
+    ('2.5', '100', '')
+    """
+    return "" if value is None else f"{value.normalize():f}" if value else "0"

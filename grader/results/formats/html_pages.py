@@ -1,82 +1,34 @@
-"""Writes what a class got: `results.json` and `grades.csv` for the lecturer, a page for each student."""
+"""HTML: a page for each student with what he may see."""
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
-import json
-import os
 import re
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final, final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from builder.errors import RunError
+from builder.component import Accepted
 from grader.assignment.assignment import Assignment
 from grader.outcome import Blocked, Broken, Failed, Passed, name_of
-from grader.results.result import CheckResult, ClassResult, SubmissionResult
+from grader.results.formats.output_format import Files, OutputFormat, file_name
+from grader.results.result import CheckResult, ClassResult, SubmissionResult, plain_text
 
-# A spreadsheet takes a cell that starts with one of these for a formula.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 _WORDS: Final = {"passed": "Passed", "failed": "Failed", "blocked": "Blocked", "broken": "Not judged yet"}
-_LONGEST_NAME: Final = 200
 
 
-def write_reports(result: ClassResult, out: Path) -> None:
-    """Writes ``results.json``, ``grades.csv``, ``feedback/ID.html`` and, where a worker wrote to stderr,
-    ``logs/ID.txt`` into ``out``.
+@final
+class HTML(OutputFormat):
+    """`feedback/ID.html`: a page for each student, with what each visible check's `reveal` allows."""
 
-    A student's page that cannot be written stops no other; ``RunError`` then names it, after all the rest is
-    written.
-    """
-    (out / "feedback").mkdir(parents=True, exist_ok=True)
-    _write(out / "grades.csv", grades(result))
-    _write(out / "results.json", json.dumps(result.to_json(), indent=2, ensure_ascii=False) + "\n")
-    failed: list[str] = []
-    for one in result.submissions:
-        try:
-            _write_student(result.assignment, one, out)
-        except Exception as error:  # whatever it is, the others have their pages
-            failed.append(f"{one.id}: {type(error).__name__}: {error}")
-    if failed:
-        raise RunError(
-            f"the pages of {len(failed)} of {len(result.submissions)} submissions could not be written",
-            "\n".join(["Everything else is written.", *failed]),
-        )
+    folder: ClassVar[str] = "feedback"
+    accepts = (Accepted(""),)
 
-
-def _write_student(assignment: Assignment, one: SubmissionResult, out: Path) -> None:
-    name = file_name(one.id)
-    if one.log:
-        (out / "logs").mkdir(exist_ok=True)
-        _write(out / "logs" / f"{name}.txt", one.log)
-    _write(out / "feedback" / f"{name}.html", page(assignment, one))
-
-
-def grades(result: ClassResult) -> str:
-    """``grades.csv``: for each submission its points and those of each check; empty where not judged."""
-    names = [planned.name for planned in result.assignment.checks]
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow([cell(name) for name in ("id", "points", "of", *names)])
-    for one in result.submissions:
-        points = (_plain(check.points) for check in one.checks)
-        writer.writerow([cell(one.id), _plain(one.points), _plain(one.of), *points])
-    return text.getvalue()
-
-
-def cell(text: str) -> str:
-    """A text that no spreadsheet takes for a formula.
-
-    >>> cell("=HYPERLINK(1)"), cell("Ada, L.")
-    ("'=HYPERLINK(1)", 'Ada, L.')
-    """
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    def submission_files(self, result: ClassResult, submission: SubmissionResult) -> Files:
+        """``ID.html``."""
+        return {f"{file_name(submission.id)}.html": page(result.assignment, submission)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +60,8 @@ def page(assignment: Assignment, one: SubmissionResult) -> str:
         assignment=assignment,
         id=one.id,
         rows=[row(check, secret) for check in visible],
-        points=_plain(sum(points, Decimal(0))),
-        of=_plain(sum((c.of for c in visible if not c.planned.bonus), Decimal(0))),
+        points=plain_text(sum(points, Decimal(0))),
+        of=plain_text(sum((c.of for c in visible if not c.planned.bonus), Decimal(0))),
         unjudged=len(visible) - len(points),
         hidden=len(visible) < len(one.checks),
     )
@@ -122,8 +74,8 @@ def row(check: CheckResult, secret: frozenset[str]) -> Row:
         name=planned.name,
         outcome=name_of(outcome),
         word=_WORDS[name_of(outcome)],
-        points=_plain(check.points) or None,
-        of=_plain(check.of),
+        points=plain_text(check.points) or None,
+        of=plain_text(check.of),
         bonus=planned.bonus,
         manual=type(planned.check).manual().splitlines()[0],
     )
@@ -144,7 +96,7 @@ def row(check: CheckResult, secret: frozenset[str]) -> Row:
 def _failed(seen: Row, check: CheckResult, outcome: Failed) -> Row:
     planned = check.planned
     if planned.reveal == "expected":
-        part = f"{planned.points:g} × {outcome.fraction:.4g} = {_plain(check.points)}"
+        part = f"{planned.points:g} × {outcome.fraction:.4g} = {plain_text(check.points)}"
         below = outcome.fraction < planned.passing
         if below:
             part = (
@@ -161,32 +113,6 @@ def _failed(seen: Row, check: CheckResult, outcome: Failed) -> Row:
     if planned.reveal == "direction":
         return replace(seen, reason=outcome.direction or "It is not as required.", hint=planned.hint)
     return replace(seen, reason="It is not as required.")
-
-
-def file_name(id: str) -> str:
-    """A file name for an id: itself, unless it is too long for a file system.
-
-    >>> file_name("Ada, L. 🙂")
-    'Ada, L. 🙂'
-    """
-    data = os.fsencode(id)
-    if len(data) <= _LONGEST_NAME:
-        return id
-    return f"{data[:_LONGEST_NAME].decode(errors='ignore')}-{hashlib.sha256(data).hexdigest()[:12]}"
-
-
-def _plain(value: Decimal | None) -> str:
-    return "" if value is None else f"{value.normalize():f}" if value else "0"
-
-
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}.part")
-    try:
-        # A student's text may hold half a character, which UTF-8 does not have: it is written as an escape.
-        temporary.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _code(text: str) -> Markup:
