@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is judged: a submission, or (``is_reference``) the reference whose findings the others are held
-    against.
+    """What is judged: a submission, or (``is_reference``) the reference.
 
-    ``outline`` is none if there is no valid model: a check that does not read the model may meet that.
+    The findings of the reference are what submissions are compared with. ``outline`` is None if there is no valid
+    model: a check that does not read the model may meet that.
     ``files`` are the submitted files that are there.
     """
 
@@ -56,9 +56,9 @@ class Subject:
 class Brief:
     """The assignment's side, in the grading process only.
 
-    ``folder`` is the assignment's: the files that a check names stand in it. ``reference`` is none where a
-    student checks his own folder; ``examples`` is none where the assignment has no `data`; ``loss``
-    is that of its `train`. ``comparer`` tells which cells mean the same: absent, it works here.
+    ``folder`` is the assignment's: the files that a check names stand in it. ``reference`` is None where a
+    student checks his own folder; ``examples`` is None where the assignment has no `data`; ``loss``
+    is that of its `train`. ``comparer`` decides which cells mean the same; None: in this process.
 
     ``training`` are the data's training part: students have it, so its labels may go to a worker; those of
     ``examples`` never do. ``train`` and ``data`` are the assignment's sections. ``found`` is what the
@@ -158,8 +158,10 @@ class Check(Component):
 
     @abstractmethod
     def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
-        """Compares, outside. Findings are empty where ``prepare`` gave no task; the reference's also where
-        there is no reference."""
+        """Compares, outside.
+
+        Findings are empty where ``prepare`` gave no task; the reference's also where there is no reference.
+        """
 
 
 _LATER: Final = frozenset(

@@ -22,7 +22,9 @@ ROLES: Final[tuple[Role, ...]] = ("model", "weights", "answers", "gradients")
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a worker is asked: JSON and arrays. Never labels of unseen examples, reference outputs or another's files.
+    """What a worker is asked: JSON and arrays.
+
+    It never holds labels of unseen examples, reference outputs or another's files.
 
     ``operations`` is the planned cost in multiply-adds, judged against the limit before anything is built;
     ``values`` is how many numbers the work holds at once, weights aside (activations of all examples).
@@ -38,8 +40,10 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What a worker found: JSON and arrays. It comes from a process that opened a student's file: check
-    names, shapes and dtypes before use."""
+    """What a worker found: JSON and arrays.
+
+    It comes from a process that opened a student's file: check names, shapes and dtypes before use.
+    """
 
     data: dict[str, Any] = field(default_factory=dict)
     arrays: dict[str, Array] = field(default_factory=dict)
@@ -47,8 +51,10 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class Allow:
-    """What a submission may use: layer types (none: all; cells of its own always), and how many numbers its text
-    may hold."""
+    """What a submission may use: layer types, and how many numbers its text may hold.
+
+    None allows all. Cells that the student wrote are always allowed.
+    """
 
     layers: tuple[str, ...] | None = None
     literal_numbers: int | None = None
@@ -61,7 +67,7 @@ class Examples:
     ``inputs``: float32, N×C×H×W (or N×T×features, N×features), before the final `Rescale` and `Standardize`;
     or int64, N×T, tokens below ``vocabulary``. ``labels``: N (per step N×T) whole numbers, or reals, as
     ``target`` says, in the units of their source. ``affine`` names those final steps, and ``preprocessing`` is
-    what they come to, in JSON; none if they must be fitted: then it comes with the student's weights.
+    what they come to, in JSON; None if they must be fitted: then it comes with the student's weights.
     Sequences padded at the end are ``lengths`` long (int64, N).
     """
 

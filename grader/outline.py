@@ -57,7 +57,7 @@ class OutlineLayer:
 
     @cached_property
     def cell(self) -> Cell | None:
-        """Its equations, read again; none if it is no cell. Raises ``SpecErrors`` for what is no cell."""
+        """Its equations, read again; None if it is no cell. Raises ``SpecErrors`` for what is no cell."""
 
         return None if self.equations is None else revived(self.type, self.equations)
 
@@ -93,7 +93,7 @@ class Outline:
     players: tuple[str, ...] = ()
 
     def layer(self, name: str) -> OutlineLayer | None:
-        """The layer called ``name`` (a block's or group's name is its last layer's), or none."""
+        """The layer called ``name`` (a block's or group's name is its last layer's), or None."""
         name = self.aliases.get(name, name)
         return next((layer for layer in self.layers if layer.name == name), None)
 
@@ -164,7 +164,7 @@ class Outline:
 
 
 def revived(name: str, equations: dict[str, Any]) -> Cell:
-    """The cell that is written so. Raises ``SpecErrors`` for what is none."""
+    """The cell of these equations. Raises ``SpecErrors`` if they are not those of a cell."""
     return _revived(name, json.dumps(equations, ensure_ascii=False))
 
 
@@ -189,7 +189,7 @@ def cell_of(layer: OutlineLayer) -> Cell | None:
 
 @cache
 def torch_cell(type: str, nonlinearity: str = "tanh", bias: bool = True) -> Cell | None:
-    """``nn.LSTM``, ``nn.GRU`` or ``nn.RNN`` as equations; none for another name."""
+    """``nn.LSTM``, ``nn.GRU`` or ``nn.RNN`` as equations; None for another name."""
     kinds: dict[str, Kind] = {
         "LSTM": "LSTM",
         "GRU": "GRU",
@@ -205,7 +205,7 @@ def torch_cell(type: str, nonlinearity: str = "tanh", bias: bool = True) -> Cell
 
 
 def _equations(layer: Layer) -> dict[str, Any] | None:
-    """A cell's, as they are written, its first weights aside; none for another layer."""
+    """A cell's, as they are written, its first weights aside; None for another layer."""
     cell: Cell | None = getattr(layer, "cell", None)
     return None if cell is None else {key: one for key, one in cell.written.items() if key != "init"}
 

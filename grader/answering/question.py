@@ -147,7 +147,7 @@ def _read(text: Any, field: str) -> Expression:
 
 
 def _array(values: Any) -> Array | None:
-    """Numbers, nested evenly; none if they are anything else, or no finite ones."""
+    """Numbers, nested evenly; None if they are anything else, or not finite."""
     try:
         array = np.array(values)
     except (ValueError, OverflowError):
@@ -156,7 +156,7 @@ def _array(values: Any) -> Array | None:
 
 
 def understood(answer: Any, value: Any) -> Array | None:
-    """A student's answer as numbers, read as ``value`` makes it plain; none if it is no answer.
+    """A student's answer as numbers, read as ``value`` makes it plain; None if it is no answer.
 
     `[16, 10, 10]`, `16x10x10`, `16 × 10 × 10`, `16·10·10`, `N×16×10×10` and `(16, 10, 10)` are one shape;
     `2,416` is a whole number, `0,25` a quarter, `1/3` a third; `400` is also a list of one number.
@@ -180,7 +180,7 @@ def understood(answer: Any, value: Any) -> Array | None:
 
 
 def _numbers(answer: list[Any]) -> list[Any] | None:
-    """A list with every text in it read as a number; none if one is anything else."""
+    """A list with every text in it read as a number; None if one is anything else."""
     read: list[Any] = []
     for item in answer:
         number = (
@@ -207,7 +207,7 @@ def _from_text(text: str, wanted: Array) -> Any:
 
 
 def _number(text: str) -> int | float | None:
-    """The number that a text writes, or none: `nan` and `inf` are no numbers."""
+    """The number that a text writes, or None: `nan` and `inf` are no numbers."""
     text = text.strip()
     if (fraction := _FRACTION.match(text)) and float(fraction[2]) != 0:
         return float(fraction[1]) / float(fraction[2])

@@ -108,7 +108,7 @@ class _AssignmentReader:
         self.report = report
         self.reader = Reader(report, {})
         self.released = released
-        self.info: DataInfo | None = None  # of the data; none where it is missing or wrong
+        self.info: DataInfo | None = None  # of the data; None where it is missing or wrong
         self.written: dict[Place, Node] = {}  # the fields of the check that stands there
 
     def read(self) -> Assignment | None:

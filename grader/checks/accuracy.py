@@ -82,19 +82,23 @@ class accuracy(Check):
         return self
 
     def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
+        """A submission gets the inputs without their labels; the reference predicts nothing."""
         examples, network = brief.examples, subject.network
         assert examples is not None, "the runner loads what `needs_examples` asks for"
         wrong = misfit(network, examples, self.metric)
         return wrong if wrong is not None or subject.is_reference else prediction_task(network, examples)
 
     def without_answers(self) -> Self:
+        """Hides ``zero`` and ``full``, which would tell what accuracy is expected."""
         low, high = (0.0, 1.0) if self.metric.better == "higher" else (1.0, 0.0)
         return self.model_copy(update={"zero": low, "full": high})
 
     def work(self, task: Task, submission: Submission) -> Findings:
+        """``outputs``: one row for each target, in the units of the source."""
         return Findings(arrays={"outputs": predicted(task, submission)})
 
     def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        """Credit is (value − zero)/(full − zero), held in [0, 1]; outputs that are not finite fail."""
         examples = brief.examples
         assert examples is not None, "they were there in `prepare`"
         outputs, targets = found.arrays["outputs"], examples.targets

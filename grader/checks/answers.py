@@ -73,13 +73,16 @@ class answers(Check):
 
     @property
     def parts(self) -> float | None:
+        """The sum of the points of its questions; None if they share the points of the check evenly."""
         points = [question.points for question in self.questions.values() if question.points is not None]
         return math.fsum(points) if points else None
 
     def how_to(self, role: Role) -> str | None:
+        """Names the keys that the file of answers must have."""
         return _how_to(self.questions)
 
     def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
+        """The reference evaluates the expressions of every question; a submission only reads its answers."""
         if not subject.is_reference:
             return Task()
         loss = brief.loss
@@ -91,9 +94,14 @@ class answers(Check):
         )
 
     def without_answers(self) -> Self:
+        """Keeps the names of the questions and replaces every right answer by 0."""
         return type(self)(questions={name: Question(answer=0) for name in self.questions})
 
     def work(self, task: Task, submission: Submission) -> Findings:
+        """For a submission its answers by question; for the reference the values of the expressions.
+
+        Raises ``RunError`` if an expression does not fit the reference.
+        """
         questions = task.parameters.get("evaluate")
         if questions is None:
             return Findings(_handed_in(submission, self.questions))
@@ -111,6 +119,7 @@ class answers(Check):
         return Findings(found)
 
     def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        """Each right answer earns its share; an answer that betrays a misconception gets its explanation."""
         slips: dict[str, tuple[str, str, str | None]] = {}
         reached = 0.0
         total = self.parts or float(len(self.questions))
@@ -177,7 +186,7 @@ def _handed_in(submission: Submission, questions: dict[str, Question]) -> dict[s
 
 
 def _plain(node: Node) -> Any:
-    """An answer as JSON: a number, a text, a list of those; none where nothing stands."""
+    """An answer as JSON: a number, a text, a list of those; None where nothing stands."""
     if isinstance(node, Scalar):
         if node.is_hole:
             return None

@@ -59,6 +59,10 @@ class forward(Check):
     seed: Natural = 0
 
     def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
+        """The weights of the reference under the names of the submission, and the inputs.
+
+        ``Blocked`` where weights or outputs cannot be matched.
+        """
         if match_outputs(brief.required, subject.network) is None:
             wanted, found = len(brief.required.outputs), len(subject.network.outputs)
             return Blocked("outputs", f"{wanted} outputs are needed, and there are {found}")
@@ -67,6 +71,10 @@ class forward(Check):
         return injected_task(brief, subject, self.inputs, self.seed)
 
     def work(self, task: Task, submission: Submission) -> Findings:
+        """``output.<name>`` N×…, ``sketches`` layers×N×4 and ``norms`` layers×N, in float64.
+
+        A sketch is a layer's flattened output times a seeded random matrix.
+        """
         import torch
         from torch import Tensor
 
@@ -103,6 +111,7 @@ class forward(Check):
         return Findings(arrays=arrays | {"sketches": np.stack(sketches), "norms": np.stack(norms)})
 
     def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        """Failing outputs earn the share of layers that agree before the first that does not."""
         ours, theirs = brief.required, subject.network
         worst = self._worst_output(ours, theirs, found, reference)
         if worst <= self.tolerance:

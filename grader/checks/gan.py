@@ -97,12 +97,18 @@ class gan(Check):
 
     @property
     def reads(self) -> tuple[Role, ...]:
+        """The weights too, where they are not trained here."""
         return ("model",) if self.weights == "trained_here" else ("model", "weights")
 
     def without_answers(self) -> Self:
+        """Hides the bounds: `modes` and `coverage` are dropped, `good` and `copies` are set to their limits."""
         return self.model_copy(update={"modes": None, "good": 1.0, "coverage": None, "copies": 0.0})
 
     def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
+        """The reference's worker trains the critic; a submission's plays the game and draws samples.
+
+        Raises ``DataError`` for sequences, and for `modes` of data without classes.
+        """
         held_out, trained = brief.examples, brief.training
         assert held_out is not None and trained is not None and brief.data is not None, "it needs them"
         classes = trained.target.classes
@@ -139,6 +145,7 @@ class gan(Check):
         )
 
     def work(self, task: Task, submission: Submission) -> Findings:
+        """The weights of the critic, or ``samples`` N×… in the units of the source."""
         if "critic" in task.parameters:
             classes = int(task.parameters["critic"])
             return Findings(arrays=trained_critic(task.arrays["inputs"], task.arrays["labels"], classes))
@@ -146,6 +153,7 @@ class gan(Check):
         return Findings(arrays={"samples": made(task, submission)})
 
     def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        """Copies fail without credit; the credit is the lowest ratio of `good`, `coverage` and `modes` to its bound."""
         held_out, trained = brief.examples, brief.training
         assert held_out is not None and trained is not None, "they were there in `prepare`"
         samples = found.arrays["samples"]
@@ -229,7 +237,7 @@ def _are_images(x: Array) -> bool:
 
 
 def _misfit(network: Outline, examples: Examples) -> Failed | None:
-    """In what the players do not fit the data, or none."""
+    """In what the players do not fit the data, or None."""
     if not network.players:
         return Failed(
             "a spec with `adversarial`",

@@ -60,9 +60,11 @@ class generalisation(Check):
         return self
 
     def without_answers(self) -> Self:
+        """Hides ``max`` and ``zero``, which would tell what gap is allowed."""
         return self.model_copy(update={"max": 0.0, "zero": None})
 
     def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
+        """The inputs of both parts without their labels; the costs of both add up."""
         unseen, trained, network = brief.examples, brief.training, subject.network
         assert unseen is not None and trained is not None, "the runner loads both parts"
         wrong = misfit(network, unseen, self.metric)
@@ -77,10 +79,12 @@ class generalisation(Check):
         )
 
     def work(self, task: Task, submission: Submission) -> Findings:
+        """``outputs`` of the unseen examples and ``training.outputs`` of the training part."""
         outputs = {"outputs": predicted(task, submission)}
         return Findings(arrays=outputs | {f"{TRAINING}outputs": predicted(task, submission, TRAINING)})
 
     def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        """The gap between the two values of the metric; credit falls from ``max`` to ``zero`` in a straight line."""
         assert brief.examples is not None and brief.training is not None, "they were there in `prepare`"
         unseen = self._value(brief.examples, found, "outputs")
         trained = self._value(brief.training, found, f"{TRAINING}outputs")

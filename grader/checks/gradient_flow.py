@@ -101,16 +101,23 @@ class gradient_flow(Check):
 
     @property
     def reads(self) -> tuple[Role, ...]:
+        """The weights too, where the trained network is followed."""
         return ("model",) if self.at == "start" else ("model", "weights")
 
     @property
     def needs_reference(self) -> bool:
+        """The worker of the reference computes the ratio of the network in ``against``."""
         return self.against is not None
 
     def without_answers(self) -> Self:
+        """Hides the bounds and the network to compare with."""
         return type(self)(of=self.of, length=self.length, at=self.at, min=1.0, seed=self.seed)
 
     def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
+        """The layer and the state of ``of`` in the submission; ``Failed`` where it has none of that name.
+
+        Raises ``DataError`` if the file in ``against`` cannot be read.
+        """
         network = subject.network
         parameters: dict[str, Any] = {}
         if self.of is not None:
@@ -130,6 +137,7 @@ class gradient_flow(Check):
         )
 
     def work(self, task: Task, submission: Submission) -> Findings:
+        """``ratio`` of the network and, for the reference, ``against``: that of the network to compare with."""
         from builder.runtime.network.module import build
 
         if self.at == "trained" and submission.has("weights"):
@@ -145,6 +153,7 @@ class gradient_flow(Check):
         return Findings(found)
 
     def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        """All or nothing: a ratio of 0, or one that is not finite, fails whatever the bounds are."""
         ratio = float(found.data["ratio"])
         least, most = self.min or 0.0, self.max or math.inf
         wanted = self._bounds(reference)

@@ -101,12 +101,19 @@ class gradients(Check):
 
     @property
     def reads(self) -> tuple[Role, ...]:
+        """The model, or only the file of gradients that the student computed."""
         return ("model",) if self.of == "model" else ("gradients",)
 
     def how_to(self, role: Role) -> str | None:
+        """How NumPy and safetensors write the file."""
         return HOW_TO if role == "gradients" else None
 
     def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
+        """`of: model`: injected weights and inputs, as for `forward`, at three times the cost.
+
+        `of: submitted`: the reference gets the given files, a submission the names and shapes that are expected.
+        Raises ``RunError`` if a given file does not fit the reference.
+        """
         if self.given is None:
             entries = 2 * self.numerical * len(_parameters(brief.required))
             task = injected_task(brief, subject, self.inputs, self.seed, FORWARD_AND_BACK + entries)
@@ -125,6 +132,7 @@ class gradients(Check):
         return Task({"expected": {name: list(shape) for name, shape in wanted.items()}})
 
     def work(self, task: Task, submission: Submission) -> Findings:
+        """One array for each parameter and real input, under its name. A submitted file without any is refused (``Refusal``)."""
         if "expected" in task.parameters:
             return _submitted(task.parameters["expected"], submission)
         from grader.gradients.backpropagation import by_autograd, of_the_loss
@@ -134,6 +142,7 @@ class gradients(Check):
         return by_autograd(task, submission, self.numerical)
 
     def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        """Each array within the tolerance has its share; the relative error is ‖a − b‖/max(‖a‖, ‖b‖)."""
         order = {name: place for place, name in enumerate(_parameters(brief.required))}
         names = [name for name in reference.arrays if ":" not in name]
         names.sort(key=lambda name: (order.get(name, len(order)), name))  # arrays come in any order

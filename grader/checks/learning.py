@@ -64,9 +64,11 @@ class learning(Check):
         return self
 
     def without_answers(self) -> Self:
+        """Hides ``factor``; the number of steps and seeds stays."""
         return self.model_copy(update={"factor": 2.0})
 
     def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
+        """The training part and the `train` section; ``Failed`` if the output does not fit the loss."""
         examples, train, network = brief.training, brief.train, subject.network
         assert examples is not None and train is not None, "the runner loads what the check needs"
         wrong = misfit(network, examples)
@@ -79,6 +81,7 @@ class learning(Check):
         return training_task(network, brief, self.steps, self.seeds)
 
     def work(self, task: Task, submission: Submission) -> Findings:
+        """Outputs before and after training, ``before.0``, ``after.0``…, for each seed."""
         first = int(task.parameters["train"].get("seed", 0))
         arrays: dict[str, Array] = {}
         for place in range(self.seeds):
@@ -87,6 +90,7 @@ class learning(Check):
         return Findings(arrays=arrays)
 
     def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        """The median over the seeds of start/end; credit grows from a factor of 1 to ``factor`` in a straight line."""
         constant = loss_of_a_constant(brief, found.arrays["before.0"].shape[1:])
         falls = []
         for place in range(self.seeds):

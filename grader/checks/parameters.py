@@ -68,9 +68,11 @@ class parameters(Check):
 
     @property
     def needs_reference(self) -> bool:
+        """Only for `equal: true`, which means as many as the reference has."""
         return self.equal is True
 
     def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        """All or nothing; a network with too many is told the layer that has most of them."""
         value = self._count(subject.network)
         least, most, wanted = self._wanted(brief)
         if (least is None or value >= least) and (most is None or value <= most):

@@ -140,9 +140,11 @@ class robustness(Check):
         return self
 
     def without_answers(self) -> Self:
+        """Hides ``zero`` and ``full``."""
         return self.model_copy(update={"zero": 0.0, "full": 1.0})
 
     def suits(self, data: Data, folder: Path) -> None:
+        """Data must have one class for each example, real inputs of fixed shape, and a declared range."""
         info = data.describe(folder)
         if info.target.classes is None or info.target.steps is not None:
             raise Cause("`robustness` counts examples that stay right, and the data has no class for each")
@@ -161,6 +163,7 @@ class robustness(Check):
                     raise Cause(cause.problem, cause.hint, field=f"worst_of.{place}") from None
 
     def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
+        """The inputs, clipped to their range; a submission also gets those that were attacked on the reference."""
         examples, network = brief.examples, subject.network
         assert examples is not None, "the runner loads what `needs_examples` asks for"
         wrong = misfit(network, examples)
@@ -191,10 +194,15 @@ class robustness(Check):
         )
 
     def work(self, task: Task, submission: Submission) -> Findings:
+        """The attacked inputs of the reference, or the logits of the submission under every threat."""
         against = against_the_reference if task.parameters["reference"] else against_the_submission
         return against(self.worst_of, task, submission)
 
     def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        """The share that stays right under all, without examples whose gradient is masked.
+
+        More than 1 % masked, or attacks on the reference that do more than those on the network itself: no credit.
+        """
         assert brief.examples is not None, "they were there in `prepare`"
         labels = brief.examples.labels[self._chosen(brief.examples)]
         few = spread(len(labels), FEW)

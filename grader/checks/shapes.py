@@ -88,6 +88,7 @@ class shapes(Check):
         return self
 
     def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
+        """No task: the outlines hold all shapes. Raises ``RunError`` for a listed layer that the reference lacks."""
         if not isinstance(self.layers, str):
             known = {layer.name: layer for layer in brief.required.layers}
             for name in self.layers:
@@ -96,6 +97,7 @@ class shapes(Check):
         return None
 
     def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        """Layers are aligned by type, shape and name; each wrong, missing or extra one costs one share."""
         ours, theirs = brief.required, subject.network
         wanted = [layer for layer in ours.layers if self._counts(layer)]
         comparer = brief.comparer or CellComparer()
@@ -161,7 +163,7 @@ class shapes(Check):
         )
 
     def _shape(self, one: OutlineLayer, other: OutlineLayer) -> TensorType | None:
-        """What the reference's layer would give in the place of ``other``; none if it does not fit there."""
+        """What the reference's layer would give in the place of ``other``; None if it does not fit there."""
         if not self.follow_through:
             return one.output
         try:

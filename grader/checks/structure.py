@@ -133,14 +133,17 @@ class structure(Check):
 
     @property
     def needs_reference(self) -> bool:
+        """Only for `gates` that are compared with a cell of the reference."""
         return self.gates is not None and not self.gates.of_torch
 
     def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
+        """No task: the outlines hold the equations. Raises ``RunError`` if no known cell has the name."""
         if self.gates is not None:
             self._wanted(self.gates, brief)
         return None
 
     def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        """Each type of `require`, `forbid` and `count`, and the gates, has the same share."""
         network = subject.network
         used = Counter(layer.type for layer in network.layers if not layer.own)
         judged = len(self.require) + len(self.forbid) + len(self.count or {}) + (self.gates is not None)

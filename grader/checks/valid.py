@@ -38,9 +38,14 @@ class valid(Check):
     )
 
     def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
+        """An empty task: the worker reads the model file and needs nothing else."""
         return Task()
 
     def work(self, task: Task, submission: Submission) -> Findings:
+        """``errors``, the lines of ``holes`` and, of a complete model, its ``outline`` and ``numbers`` in its text.
+
+        Raises ``Refusal`` for a cell of more than 64 equations.
+        """
         try:
             spec = submission.spec
         except SpecErrors as errors:
@@ -58,6 +63,7 @@ class valid(Check):
         return Findings(data)
 
     def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        """Errors first, then holes, then layer types and numbers that are not allowed; all or nothing."""
         errors, holes = found.data["errors"], found.data.get("holes", [])
         if errors:
             count = "1 error" if len(errors) == 1 else f"{len(errors)} errors"

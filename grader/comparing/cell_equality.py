@@ -32,7 +32,7 @@ Ask = Callable[[Task], Findings | Failed | Broken]
 
 
 def known_cell(name: str) -> Cell | None:
-    """A cell of the shipped library, or one of torch's, as ``LSTM`` or ``nn.LSTM``; none if there is none.
+    """A cell of the shipped library, or one of torch's, as ``LSTM`` or ``nn.LSTM``; None if there is none.
 
     Torch's have one bias where its two are only ever added, as a lecturer writes them: it is the same function,
     and a student's weights then all have a counterpart.
@@ -64,7 +64,7 @@ def _textbook() -> dict[str, Cell]:
 
 @final
 class CellComparer:
-    """Compares cells, each pair once. ``ask`` has it done, or none: here, in this process."""
+    """Compares cells, each pair once. ``ask`` hands the work to a worker; None: it is done in this process."""
 
     def __init__(self, ask: Ask | None = None) -> None:
         self._ask: Final = ask or compared
@@ -72,7 +72,7 @@ class CellComparer:
         self._lock: Final = Lock()
 
     def compare(self, one: Cell, other: Cell) -> Equal | Counterexample | None:
-        """How they correspond, or numbers that tell them apart; none if to find out would cost too much.
+        """How they correspond, or numbers that tell them apart; None if deciding would cost too much.
 
         Raises ``RunError`` if it went wrong on our side.
         """

@@ -73,8 +73,10 @@ class Inputs(Component):
         return self
 
     def arrays(self, folder: Path, reference: Outline) -> dict[str, Array]:
-        """An array N×… for each of the reference's inputs, and the lengths along each free axis under
-        ``<input>_lengths``, N. Raises ``DataError`` if the file does not fit."""
+        """An array N×… for each of the reference's inputs, and N lengths along each free axis.
+
+        The lengths are named ``<input>_lengths``. Raises ``DataError`` if the file does not fit.
+        """
         types = reference.inputs
         if self.file is not None:
             return read_inputs(folder, self.file, types) | read_lengths(folder, self.file, reference)

@@ -228,7 +228,7 @@ def _alike(wanted: TensorType, found: TensorType, symbols: dict[Size, Size]) -> 
 
 
 def match_outputs(reference: Outline, submission: Outline) -> dict[str, str] | None:
-    """The submission's output for each of the reference's, by name or order; none if there are more or fewer."""
+    """The submission's output for each of the reference's, by name or order; None if there are more or fewer."""
     if reference.outputs.keys() == submission.outputs.keys():
         return {name: name for name in reference.outputs}
     if len(reference.outputs) != len(submission.outputs):
@@ -277,7 +277,7 @@ class _Node:
 
 
 def _by_wiring(reference: Outline, submission: Outline, kinds: _Kinds) -> dict[str, str] | None:
-    """The pairing under which both networks are wired alike, or none if there is no such pairing."""
+    """The pairing under which both networks are wired alike, or None if there is no such pairing."""
     ends = {
         **{("input", name): place for place, name in enumerate(reference.inputs)},
         **{("output", name): place for place, name in enumerate(reference.outputs)},

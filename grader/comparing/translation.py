@@ -97,7 +97,7 @@ def pulled_back(
 
 
 def translated(one: OutlineLayer, other: OutlineLayer, equal: Equal) -> tuple[Piece, ...] | None:
-    """How the state of ``other`` is made of that of ``one``, the reference's; none if something is not told.
+    """How the state of ``other`` is made of that of ``one``, the reference's; None if a part is missing.
 
     Both have as many layers, directions and values. The keys are the layers' own, without their names.
     """

@@ -58,7 +58,7 @@ class Slips:
         return "Start at the output: check dL/d(output) by hand, then one layer at a time back."
 
     def slip(self, name: str) -> str | None:
-        """The slip that explains the array, or none."""
+        """The slip that explains the array, or None."""
         found, wanted = self.submitted.arrays.get(name), self.reference.arrays[name]
         if found is None:
             return self._of_shape(self._shape(name), wanted)

@@ -48,10 +48,13 @@ def trained_critic(x: Array, y: Array, classes: int, seed: int = 0) -> dict[str,
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """What is thought of samples: ``good`` (the share; an image that repeats another sample is none), ``reached``
-    (how many modes), ``coverage`` (the share of examples with a sample as near as their own neighbours),
-    ``copied`` (the share that repeats a training example) and ``nearness`` (how far samples are from the training
-    examples, over how far held-out ones are)."""
+    """What the critic finds of samples.
+
+    ``good`` is the share of good samples, where an image that repeats another sample is not good. ``reached`` is
+    how many modes they reach, ``coverage`` the share of examples with a sample as near as their own neighbours,
+    and ``copied`` the share that repeats a training example. ``nearness`` is how far samples are from the training
+    examples, over how far held-out ones are.
+    """
 
     good: float
     reached: int | None

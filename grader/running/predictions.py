@@ -88,7 +88,7 @@ def loaded(submission: Submission) -> Network:
 
 
 def misfit(network: Outline, examples: Examples, metric: Metric | None = None) -> Failed | None:
-    """In what the network's input and output do not fit the data and the metric, or none."""
+    """In what the network's input and output do not fit the data and the metric, or None."""
     if len(network.inputs) != 1 or len(network.outputs) != 1:
         return Failed("one input and one output", f"{len(network.inputs)} and {len(network.outputs)}")
     (arrives,) = network.inputs.values()

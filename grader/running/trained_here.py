@@ -116,6 +116,7 @@ def _section(task: Task, seed: int) -> Train:
 
 
 def splits_of(task: Task, seed: int) -> Splits:
+    """The assignment's training part, preprocessed, with no other part; ``seed`` orders its batches."""
     import torch
 
     from builder.data.section import DataInfo, Target

@@ -66,9 +66,10 @@ def against_the_reference(threats: Sequence[Component], task: Task, submission: 
 
 
 def against_the_submission(threats: Sequence[Component], task: Task, submission: Submission) -> Findings:
-    """Logits N×classes of the clean inputs, ``clean``; of the inputs attacked on this network, ``white.0``…, and
-    along its gradients unsaturated, ``led.0``…, where it has ``SATURATING`` layers; of those given, ``given.0``…;
-    and what tells whether the attacks can be believed.
+    """The logits of the clean, the attacked and the given inputs, and whether the attacks can be believed.
+
+    Logits are N×classes: ``clean``; ``white.0``…, attacked on this network; ``led.0``…, attacked along its
+    gradients unsaturated, where it has ``SATURATING`` layers; ``given.0``…, of the inputs that are given.
 
     ``masked`` (N) says whose gradient is 0 or no number; ``more.0``… are the logits of ``FEW`` examples under
     more steps. ``repeats`` says that two passes agree, ``holds`` that an attack of eps 0 changes nothing.

@@ -102,7 +102,7 @@ class Submission:
 
     @property
     def preprocessing(self) -> str | None:
-        """What the weights file carries beside its arrays: what `Standardize` learned, in JSON, or none."""
+        """What the weights file carries beside its arrays: what `Standardize` learned, in JSON, or None."""
         return self._header("weights").metadata.get("preprocessing")
 
     def arrays(self, role: Role) -> dict[str, Array]:

@@ -51,8 +51,10 @@ class Row:
 
 
 def page(assignment: Assignment, one: SubmissionResult) -> str:
-    """A student's page: the visible checks alone, each with what its `reveal` allows. No figure of a hidden
-    check is in it, nor a total that would give one away."""
+    """A student's page: the visible checks alone, each with what its `reveal` allows.
+
+    No figure of a hidden check is in it, nor a total that would give one away.
+    """
     visible = [check for check in one.checks if check.planned.visibility == "visible"]
     secret = frozenset(check.planned.name for check in one.checks if check not in visible)
     points = [check.points for check in visible if check.points is not None]
