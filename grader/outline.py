@@ -207,7 +207,7 @@ def torch_cell(type: str, nonlinearity: str = "tanh", bias: bool = True) -> Cell
 def _equations(layer: Layer) -> dict[str, Any] | None:
     """A cell's, as they are written, its first weights aside; None for another layer."""
     cell: Cell | None = getattr(layer, "cell", None)
-    return None if cell is None else {key: one for key, one in cell.written.items() if key != "init"}
+    return None if cell is None else {key: part for key, part in cell.written.items() if key != "init"}
 
 
 def _shapes(data: dict[str, Any]) -> dict[str, Shape]:

@@ -116,8 +116,8 @@ class Question(Component):
     @property
     def arrays(self) -> dict[str, Array]:
         """What is given, by name."""
-        found = {str(name): _array(values) for name, values in (self.given or {}).items()}
-        return {name: array for name, array in found.items() if array is not None}
+        arrays = {str(name): _array(values) for name, values in (self.given or {}).items()}
+        return {name: array for name, array in arrays.items() if array is not None}
 
     def agrees(self, answer: Array, value: Any) -> bool:
         """Whether an answer is this value of the reference's, to as many digits as are demanded."""

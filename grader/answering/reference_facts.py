@@ -46,8 +46,8 @@ class Facts:
 
     def ask(self, function: str, name: str | None) -> Value:
         """The value of `function(name)`. Raises ``Cause``."""
-        found: Value = getattr(self, f"_{function}")(name)
-        return found
+        value: Value = getattr(self, f"_{function}")(name)
+        return value
 
     def hidden(self, layer: str, step: int, state: str | None) -> Value:
         """A recurrent layer's output, or another state or gate, after ``step`` steps. Raises ``Cause``.

@@ -113,7 +113,7 @@ class answers(Check):
             try:
                 facts = Facts(submission, question.arrays, task.parameters["loss"])
                 expressions = [question.expression, *(wrong for wrong, _ in question.misconceptions)]
-                found[name] = [np.asarray(one.evaluate(facts)).tolist() for one in expressions]
+                found[name] = [np.asarray(expression.evaluate(facts)).tolist() for expression in expressions]
             except Cause as cause:
                 raise RunError(f"question `{name}`: {cause.problem}", cause.hint) from None
         return Findings(found)

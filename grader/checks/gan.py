@@ -275,5 +275,7 @@ def _sampled(brief: Brief, samples: Array, held_out: Array, trained: Array) -> S
 
     assert brief.data is not None
     logits = torch.zeros(0)
-    made, real, known = (torch.from_numpy(np.ascontiguousarray(one)) for one in (samples, held_out, trained))
+    made, real, known = (
+        torch.from_numpy(np.ascontiguousarray(array)) for array in (samples, held_out, trained)
+    )
     return Sampled(made, real, known, logits, logits, brief.data, brief.folder)

@@ -197,11 +197,11 @@ class gradient_flow(Check):
             if isinstance(matching, Matching) and ours is not None and ours.name in matching.layers:
                 layer = network.layer(matching.layers[ours.name])
                 state = matching.states.get(ours.name, {}).get(state, state)
-        recurrent = [one for one in network.layers if one.states and one.shared_with is None]
+        recurrent = [layer for layer in network.layers if layer.states and layer.shared_with is None]
         if (layer is None or not layer.states) and len(recurrent) == 1:
             (layer,) = recurrent
         if layer is None or not layer.states:
-            listed = ", ".join(f"`{one.name}`" for one in recurrent) or "none"
+            listed = ", ".join(f"`{layer.name}`" for layer in recurrent) or "none"
             return Failed(f"a recurrent layer `{name}`", listed, f"Give the layer the name `{name}`.")
         return layer.name, state
 
@@ -276,16 +276,16 @@ class gradient_flow(Check):
 def _known(layer: OutlineLayer) -> set[str]:
     """The names of a recurrent layer's states and gates."""
     cell = cell_of(layer)
-    return {one.name for one in cell.equations} if cell else set(layer.states)
+    return {equation.name for equation in cell.equations} if cell else set(layer.states)
 
 
 def _recurrent(outline: Outline, name: str) -> OutlineLayer:
     """The layer of that name, or the only recurrent one."""
-    found = [layer for layer in outline.layers if layer.states]
-    named = [layer for layer in found if layer.name == name]
-    if len(named or found) != 1:
+    recurrent = [layer for layer in outline.layers if layer.states]
+    named = [layer for layer in recurrent if layer.name == name]
+    if len(named or recurrent) != 1:
         raise DataError(f"the network to compare with has no recurrent layer `{name}`")
-    return (named or found)[0]
+    return (named or recurrent)[0]
 
 
 def _of_outputs(network: Network, value: Callable[[], Tensor], names: tuple[str, str]) -> tuple[float, float]:
@@ -298,8 +298,8 @@ def _of_outputs(network: Network, value: Callable[[], Tensor], names: tuple[str,
     for name in names:
         watched(network.get_submodule(name), partial(seen.setdefault, name))
     loss = value()
-    found = torch.autograd.grad(loss, [seen[name] for name in names], allow_unused=True)
-    first, last = (0.0 if one is None else float(one.square().mean().sqrt()) for one in found)
+    slopes = torch.autograd.grad(loss, [seen[name] for name in names], allow_unused=True)
+    first, last = (0.0 if slope is None else float(slope.square().mean().sqrt()) for slope in slopes)
     return first, last
 
 

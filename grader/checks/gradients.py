@@ -132,7 +132,10 @@ class gradients(Check):
         return Task({"expected": {name: list(shape) for name, shape in wanted.items()}})
 
     def work(self, task: Task, submission: Submission) -> Findings:
-        """One array for each parameter and real input, under its name. A submitted file without any is refused (``Refusal``)."""
+        """One array for each parameter and real input, by name.
+
+        Raises ``Refusal`` for a submitted file without any.
+        """
         if "expected" in task.parameters:
             return _submitted(task.parameters["expected"], submission)
         from grader.gradients.backpropagation import by_autograd, of_the_loss

@@ -136,8 +136,8 @@ class shapes(Check):
             wanted_inputs = _listed([f"an input {kind}" for kind in ours.inputs.values()])
             found_inputs = _listed([f"`{name}`: {kind}" for name, kind in theirs.inputs.items()])
             slips.append(_Slip(wanted_inputs or "no input", found_inputs or "no input", names.reason))
-        for one in wanted:
-            slip = self._slip(one, partner.get(one.name) or beside.take(one), same)
+        for layer in wanted:
+            slip = self._slip(layer, partner.get(layer.name) or beside.take(layer), same)
             slips += [] if slip is None else [slip]
         if isinstance(self.layers, str):
             taken = {other.name for _, other in pairs}

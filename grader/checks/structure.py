@@ -174,10 +174,10 @@ class structure(Check):
                 yield _Slip(f"no `{name}`", f"`{where}`", f"`{name}` is not allowed here")
         for name, bounds in (self.count or {}).items():
             least, most = _bounds(name, bounds)
-            found = used[name]
-            if not least <= found <= (found if most is None else most):
-                way = "few" if found < least else "many"
-                yield _Slip(f"{_range(least, most)} `{name}`", str(found), f"too {way} `{name}`")
+            number = used[name]
+            if not least <= number <= (number if most is None else most):
+                way = "few" if number < least else "many"
+                yield _Slip(f"{_range(least, most)} `{name}`", str(number), f"too {way} `{name}`")
 
     def _wanted(self, gates: Gates, brief: Brief) -> Cell:
         """The equations that the cell is held against. Raises ``RunError`` if there are none."""
@@ -190,7 +190,7 @@ class structure(Check):
         cell = cell_of(layer) if layer is not None else None
         cell = cell or known_cell(name)
         if cell is None:
-            known = [one for one in own if own[one].equations is not None]
+            known = [type for type in own if own[type].equations is not None]
             raise RunError(
                 f"there is no cell `{name}` in the reference, in the library or in torch",
                 did_you_mean(name, known),
@@ -208,13 +208,13 @@ class structure(Check):
             return _Slip(
                 label, f"the cells {listed}" if listed != "none" else "no cell", "the cell is missing"
             )
-        found: list[tuple[Cell, Counterexample | None]] = []
+        answers: list[tuple[Cell, Counterexample | None]] = []
         for cell in mine:
             answer = comparer.compare(wanted, cell)
             if isinstance(answer, Equal):
                 return None
-            found.append((cell, answer))
-        cell, apart = found[0]
+            answers.append((cell, answer))
+        cell, apart = answers[0]
         if apart is None:
             return _Slip(
                 label,

@@ -111,16 +111,16 @@ def _drawn_lengths(examples: int, steps: int, random: np.random.Generator) -> Ar
 
 def read_inputs(folder: Path, file: str, types: Mapping[str, TensorType]) -> dict[str, Array]:
     """The inputs in an ``.npz`` of the assignment's folder. Raises ``DataError`` if they do not fit."""
-    found = read_npz(folder, file)
-    if len(types) == 1 and len(arrays_alone := [k for k in found if not k.endswith(LENGTHS)]) == 1:
-        found = {next(iter(types)): found[arrays_alone[0]]}
-    if len(types) == len(found) == 1:
-        found = dict(zip(types, found.values(), strict=True))
+    stored = read_npz(folder, file)
+    if len(types) == 1 and len(arrays_alone := [k for k in stored if not k.endswith(LENGTHS)]) == 1:
+        stored = {next(iter(types)): stored[arrays_alone[0]]}
+    if len(types) == len(stored) == 1:
+        stored = dict(zip(types, stored.values(), strict=True))
     arrays: dict[str, Array] = {}
     for name, kind in types.items():
-        if name not in found:
-            raise DataError(f"`{file}` has no array `{name}`", f"It has: {', '.join(found)}.")
-        array = found[name]
+        if name not in stored:
+            raise DataError(f"`{file}` has no array `{name}`", f"It has: {', '.join(stored)}.")
+        array = stored[name]
         if not kind.fits(array.shape[1:]) or not len(array):
             raise DataError(f"`{name}` in `{file}` must be {kind}, and its shape is {list(array.shape)}")
         if kind.vocabulary is not None:
@@ -138,14 +138,14 @@ def read_inputs(folder: Path, file: str, types: Mapping[str, TensorType]) -> dic
 
 def read_lengths(folder: Path, file: str, reference: Outline) -> dict[str, Array]:
     """The lengths in an ``.npz``, where it has any. Raises ``DataError`` if they are none."""
-    found = read_npz(folder, file)
+    stored = read_npz(folder, file)
     lengths: dict[str, Array] = {}
     for symbol, name in reference.lengths.items():
-        array = found.get(f"{name}{LENGTHS}")
-        if array is None or name not in found:
+        array = stored.get(f"{name}{LENGTHS}")
+        if array is None or name not in stored:
             continue
-        steps = found[name].shape[1 + reference.inputs[name].shape.index(symbol)]
-        whole = array.dtype.kind in "iu" and array.shape == (len(found[name]),)
+        steps = stored[name].shape[1 + reference.inputs[name].shape.index(symbol)]
+        whole = array.dtype.kind in "iu" and array.shape == (len(stored[name]),)
         if not whole or array.min() < 1 or array.max() > steps:
             raise DataError(
                 f"`{name}{LENGTHS}` in `{file}` must hold a whole number from 1 to {steps} for each example"

@@ -81,7 +81,7 @@ class _Run:
         """What keeps a check from being judged at all."""
         needs = dict(planned.needs)
         if planned.type != "valid" and "model" in planned.check.reads:
-            needs |= {one.name: 1.0 for one in self.marker.checks if one.type == "valid"}
+            needs |= {known.name: 1.0 for known in self.marker.checks if known.type == "valid"}
         for name, part in needs.items():
             outcome = self.outcomes.get(name, Passed())
             reached = fraction_of(outcome)

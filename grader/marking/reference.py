@@ -71,7 +71,9 @@ def _found(name: str, index: int, marker: Marker, subject: Subject, opened: Open
 def _judge(assignment: Assignment, marker: Marker, opened: OpenSubmission) -> None:
     """Judges the reference as if it were a submission, by every check whose files it has."""
     files = set(assignment.reference)
-    skip = frozenset(one.name for one in assignment.order if not files.issuperset(one.check.reads))
+    skip = frozenset(
+        planned.name for planned in assignment.order if not files.issuperset(planned.check.reads)
+    )
     log: list[str] = []
     outcomes = marker.mark(assignment.folder, assignment.reference, opened, log, skip)
     for name, outcome in outcomes.items():
@@ -96,7 +98,7 @@ def load_examples(assignment: Assignment) -> Examples | None:
     it. Raises ``DataError``.
     """
     data = assignment.data
-    if data is None or not any(one.check.needs_examples for one in assignment.checks):
+    if data is None or not any(planned.check.needs_examples for planned in assignment.checks):
         return None
     from builder.runtime.data.preprocessing import Preprocessing
     from builder.runtime.data.splits import load_arrays
@@ -122,7 +124,7 @@ def load_examples(assignment: Assignment) -> Examples | None:
 def load_training(assignment: Assignment) -> Examples | None:
     """The data's training part, if a check reads it, and what its preprocessing comes to. Raises ``DataError``."""
     data = assignment.data
-    if data is None or not any(one.check.needs_training for one in assignment.checks):
+    if data is None or not any(planned.check.needs_training for planned in assignment.checks):
         return None
     import torch
 

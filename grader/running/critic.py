@@ -97,8 +97,8 @@ def toned(images: Array) -> Array:
     flat = images.reshape(len(images), -1).astype(np.float64)
     flat = flat - flat.mean(axis=1, keepdims=True)
     length = np.sqrt((flat * flat).sum(axis=1, keepdims=True))
-    found: Array = (flat / np.maximum(length, 1e-9)).reshape(images.shape).astype(np.float32)
-    return found
+    normalized: Array = (flat / np.maximum(length, 1e-9)).reshape(images.shape).astype(np.float32)
+    return normalized
 
 
 def covered(samples: Array, held_out: Array) -> float:
@@ -118,7 +118,7 @@ def reached(classes: Array, good: Array, number: int) -> int:
 
 def distances(a: Array, b: Array) -> Array:
     """‖a_i − b_j‖ of all pairs, N×M, in double precision."""
-    a, b = (one.reshape(len(one), -1).astype(np.float64) for one in (a, b))
+    a, b = (points.reshape(len(points), -1).astype(np.float64) for points in (a, b))
     squares = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1)[None] - 2 * a @ b.T
-    found: Array = np.sqrt(np.maximum(squares, 0))
-    return found
+    lengths: Array = np.sqrt(np.maximum(squares, 0))
+    return lengths

@@ -148,15 +148,15 @@ def preprocessing_of(task: Task, submission: Submission, shape: tuple[int, ...])
     ``shape`` is that of the examples, N first. Raises ``Refusal`` for weights that do not say it, that say it
     of another number of channels, and for those of other tokens.
     """
-    found = _preprocessing(task, submission)
+    preprocessing = _preprocessing(task, submission)
     allowed = (1, *(shape[2:] if len(shape) == 3 else shape[1:2]))
-    if len(found.scale) not in allowed:
+    if len(preprocessing.scale) not in allowed:
         counts = " or ".join(str(count) for count in dict.fromkeys(allowed))
         raise Refusal(
             f"preprocessing beside the weights with {counts} values of scale, as the data has channels",
-            str(len(found.scale)),
+            str(len(preprocessing.scale)),
         )
-    return found
+    return preprocessing
 
 
 def _preprocessing(task: Task, submission: Submission) -> Preprocessing:
@@ -169,10 +169,10 @@ def _preprocessing(task: Task, submission: Submission) -> Preprocessing:
     forecast, given = bool(task.parameters["forecast"]), task.parameters["preprocessing"]
     if given is None:
         try:
-            found = Preprocessing.from_json(_carried(task, submission))
+            learned = Preprocessing.from_json(_carried(task, submission))
         except DataError as error:
             raise Refusal("the preprocessing that `train` writes beside the weights", error.problem) from None
-        return replace(found, forecast=forecast)
+        return replace(learned, forecast=forecast)
     wanted = Preprocessing.from_json(str(given))
     carried = submission.preprocessing if wanted.vocabulary else None
     try:

@@ -54,15 +54,15 @@ def against_the_reference(threats: Sequence[Component], task: Task, submission: 
     else:
         logits = _classes(_network(task, submission, torch.float32))
         y = _said(logits, x, _batch(task))[:, : _number(task)].argmax(1)
-    found: dict[str, Array] = {}
+    inputs: dict[str, Array] = {}
     for place, threat in enumerate(threats):
         if isinstance(threat, Disturbance):
             changed = _disturbed(threat, x, bounds, _seed(task, place))
         else:
             assert isinstance(threat, Attack) and logits is not None and y is not None
             changed = _attacked(threat, logits, x, y, task, place)
-        found[f"given.{place}"] = np.ascontiguousarray(changed.numpy())
-    return Findings(arrays=found)
+        inputs[f"given.{place}"] = np.ascontiguousarray(changed.numpy())
+    return Findings(arrays=inputs)
 
 
 def against_the_submission(threats: Sequence[Component], task: Task, submission: Submission) -> Findings:
@@ -76,7 +76,7 @@ def against_the_submission(threats: Sequence[Component], task: Task, submission:
     """
     import torch
 
-    attacks = {place: one for place, one in enumerate(threats) if isinstance(one, Attack)}
+    attacks = {place: threat for place, threat in enumerate(threats) if isinstance(threat, Attack)}
     given = {place: task.arrays[f"given.{place}"] for place in range(len(threats))}
     double, masked = False, np.zeros(len(task.arrays["inputs"]), bool)
     network = _network(task, submission, torch.float32)
@@ -210,17 +210,17 @@ def _masked(logits: Logits, x: Tensor, y: Tensor, task: Task) -> Array:
     from torch.nn.functional import cross_entropy
 
     scaled, batch = _led(logits, _number(task)), _batch(task)
-    found = []
+    parts = []
     for part, said in zip(torch.split(x, batch), torch.split(y, batch), strict=True):
         part = part.detach().requires_grad_()
         loss = cross_entropy(scaled(part), said, reduction="sum")
         if not loss.requires_grad:
-            found.append(torch.ones(len(part), dtype=torch.bool))
+            parts.append(torch.ones(len(part), dtype=torch.bool))
             continue
         (slope,) = torch.autograd.grad(loss, part, allow_unused=True)
         flat = torch.zeros(len(part), 1) if slope is None else slope.flatten(1)
-        found.append((flat == 0).all(1) | ~flat.isfinite().all(1))
-    masked: Array = torch.cat(found).numpy()
+        parts.append((flat == 0).all(1) | ~flat.isfinite().all(1))
+    masked: Array = torch.cat(parts).numpy()
     return masked
 
 

@@ -142,8 +142,8 @@ class _Server:
         message, descriptors, _, _ = socket.recv_fds(self._control, len(FORK), 4)
         if not message:
             return False
-        asked, channel, log, pipe = descriptors
-        with os.fdopen(asked, "rb") as stream:
+        message_file, channel, log, pipe = descriptors
+        with os.fdopen(message_file, "rb") as stream:
             stream.seek(0)
             request = json.load(stream)
         known = self._known(request["checks"])
@@ -176,15 +176,15 @@ def revive(text: str) -> tuple[Check, ...]:
     reader = Reader(report, {})
     root = read_text(text, "<checks>").root
     assert isinstance(root, Sequence)
-    found: list[Check] = []
+    revived: list[Check] = []
     for item in root.items:
         assert isinstance(item, Sequence)
         name, fields = item.items
         assert isinstance(name, Scalar)
         if (check := reader.component(checks[name.text], fields, name.place)) is not None:
-            found.append(check)
+            revived.append(check)
     report.raise_errors()
-    return tuple(found)
+    return tuple(revived)
 
 
 def _work(request: dict[str, Any], known: tuple[Check, ...], channel: int, log: int) -> NoReturn:

@@ -56,13 +56,13 @@ def serve(channel: socket.socket, submission: Submission, checks: tuple[Check, .
     """Answers every task until the other side closes."""
     while True:
         try:
-            asked = receive(channel, limits.arrays)
+            request = receive(channel, limits.arrays)
         except (Closed, Garbled):
             return
-        allow_seconds(int(asked.data["seconds"]))
-        number = int(asked.data["check"])
+        allow_seconds(int(request.data["seconds"]))
+        number = int(request.data["check"])
         work: Works = Comparison() if number == COMPARISON else checks[number]
-        answer = attempt(work, Task(asked.data["parameters"], asked.arrays), submission)
+        answer = attempt(work, Task(request.data["parameters"], request.arrays), submission)
         with contextlib.suppress(Closed):
             send(channel, packed(answer, limits.arrays))
 

@@ -31,9 +31,11 @@ def grades(result: ClassResult) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow([cell(name) for name in ("id", "points", "of", *names)])
-    for one in result.submissions:
-        points = (plain_text(check.points) for check in one.checks)
-        writer.writerow([cell(one.id), plain_text(one.points), plain_text(one.of), *points])
+    for submission in result.submissions:
+        points = (plain_text(check.points) for check in submission.checks)
+        writer.writerow(
+            [cell(submission.id), plain_text(submission.points), plain_text(submission.of), *points]
+        )
     return text.getvalue()
 
 

@@ -50,22 +50,22 @@ class Row:
     sum: str | None = None
 
 
-def page(assignment: Assignment, one: SubmissionResult) -> str:
+def page(assignment: Assignment, submission: SubmissionResult) -> str:
     """A student's page: the visible checks alone, each with what its `reveal` allows.
 
     No figure of a hidden check is in it, nor a total that would give one away.
     """
-    visible = [check for check in one.checks if check.planned.visibility == "visible"]
-    secret = frozenset(check.planned.name for check in one.checks if check not in visible)
+    visible = [check for check in submission.checks if check.planned.visibility == "visible"]
+    secret = frozenset(check.planned.name for check in submission.checks if check not in visible)
     points = [check.points for check in visible if check.points is not None]
     return _ENVIRONMENT.get_template("feedback.html").render(
         assignment=assignment,
-        id=one.id,
+        id=submission.id,
         rows=[row(check, secret) for check in visible],
         points=plain_text(sum(points, Decimal(0))),
         of=plain_text(sum((c.of for c in visible if not c.planned.bonus), Decimal(0))),
         unjudged=len(visible) - len(points),
-        hidden=len(visible) < len(one.checks),
+        hidden=len(visible) < len(submission.checks),
     )
 
 
