@@ -22,7 +22,7 @@ ROLES: Final[tuple[Role, ...]] = ("model", "weights", "answers", "gradients")
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a worker is asked: JSON and arrays.
+    """What a worker gets: JSON and arrays.
 
     It never holds labels of unseen examples, reference outputs or another's files.
 

@@ -211,7 +211,7 @@ def _percent(error: float) -> str:
 def _submitted(expected: Mapping[str, Any], submission: Submission) -> Findings:
     """The arrays that were handed in, of those that are wanted: no more than the reference's own.
 
-    Of one in another shape, its shape is told (a matrix may be transposed); of all others, some names.
+    Of an array in another shape only its shape is kept (a matrix may be transposed); of all others, some names.
     """
     arrays = submission.arrays("gradients")
     given: dict[str, Array] = {}

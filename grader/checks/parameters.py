@@ -72,7 +72,7 @@ class parameters(Check):
         return self.equal is True
 
     def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
-        """All or nothing; a network with too many is told the layer that has most of them."""
+        """All or nothing; the hint for a network with too many names the layer that has most of them."""
         value = self._count(subject.network)
         least, most, wanted = self._wanted(brief)
         if (least is None or value >= least) and (most is None or value <= most):

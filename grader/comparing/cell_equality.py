@@ -1,4 +1,4 @@
-"""Do two cells mean the same? Asked of a worker that holds both and nothing else of anybody.
+"""Whether two cells mean the same, found out in a worker that holds both and no submission.
 
 A submission's equations leave its worker as text and are read again here. Comparing them takes numbers, and
 time that grows with what was written: so it is done in a fresh process under the limits of every other step,

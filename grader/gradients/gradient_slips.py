@@ -45,7 +45,7 @@ class Slips:
         return f"{name}{_index(place)} = {found[place]:.6g} (relative error {self.wrong[name]:.2g})"
 
     def hint(self) -> str | None:
-        """The slip behind each wrong array, where it shows; slips of several arrays are told once."""
+        """The slip behind each wrong array, where it shows; a slip of several arrays is named once."""
         told: dict[str, list[str]] = {}
         for name in self.wrong:
             if (slip := self.slip(name)) is not None:

@@ -19,7 +19,7 @@ from grader.submission.limits import Limits
 
 
 class OpenSubmission(Protocol):
-    """Whoever does a check's work on an open submission: a worker, or this process at home."""
+    """A submission that is open for a check's work: in a worker, or in this process at home."""
 
     def ask(self, check: int, task: Task) -> Findings | Failed | Broken:
         """The findings of the check with this number, or how it ended without."""

@@ -58,10 +58,10 @@ def grade(
 ) -> ClassResult:
     """Grades every folder in ``submissions``; its name is the student's id.
 
-    Writes ``results.json``, ``grades.csv`` and a page per student into ``out``. ``watch`` is told of
-    progress; ``jobs`` is how many are judged at once (absent: the processors there are). ``server`` may be
-    one that runs already. Linux alone has what confines a worker. Raises ``SpecErrors`` for a wrong
-    assignment, ``RunError`` for one whose reference does not pass, and ``OSError`` for files that are not
+    Writes ``results.json``, ``grades.csv``, a page per student and every other output format into ``out``.
+    ``watch`` gets every event; ``jobs`` is how many are judged at once (absent: the processors there are).
+    ``server`` may be one that runs already. Linux alone has what confines a worker. Raises ``SpecErrors`` for a
+    wrong assignment, ``RunError`` for one whose reference does not pass, and ``OSError`` for files that are not
     there. What a submission holds never raises.
     """
     assigned, folder = read_assignment(Path(assignment)), Path(submissions)

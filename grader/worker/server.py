@@ -1,7 +1,7 @@
 """The fork server: loads torch once, then makes a fresh process for every submission in milliseconds.
 
 Its one argument is a socket's descriptor, on which each message brings four more: the request (a file of
-JSON), the worker's channel, its log, and a pipe on which its process id and, later, its exit status are told.
+JSON), the worker's channel, its log, and a pipe on which its process id and, later, its exit status are written.
 When the socket closes the server ends, and its workers with it.
 """
 

@@ -98,9 +98,9 @@ def test_predictions_are_those_of_the_network_by_hand(classroom: Classroom, weig
     from builder.runtime.network.module import build
     from grader.assignment.assignment import read_assignment
 
-    asked = read_assignment(classroom.assignment)
-    assert asked.data is not None
-    x, y, _ = load_arrays(asked.data, classroom.folder, "test")
+    assignment = read_assignment(classroom.assignment)
+    assert assignment.data is not None
+    x, y, _ = load_arrays(assignment.data, classroom.folder, "test")
     network = build(loads(classroom.model)).eval()
     network.load_state_dict(load(weights))
     with torch.inference_mode():

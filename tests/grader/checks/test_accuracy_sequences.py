@@ -114,14 +114,14 @@ def outline(run: Run) -> Outline:
     return Outline.of(run.spec.graph, run.spec)
 
 
-def asked(check: accuracy, examples: Examples, subject: Subject) -> Task:
+def task_of(check: accuracy, examples: Examples, subject: Subject) -> Task:
     task = check.prepare(Brief(Path(), examples=examples), subject)
     assert isinstance(task, Task), task
     return Task(json.loads(json.dumps(task.parameters)), task.arrays, task.operations, task.values)
 
 
 def outputs(check: accuracy, examples: Examples, run: Run) -> np.ndarray[Any, Any]:
-    task = asked(check, examples, Subject(outline(run)))
+    task = task_of(check, examples, Subject(outline(run)))
     return check.work(task, Submission(run.folder, NAMES, arrays_limit=1 << 24)).arrays["outputs"]
 
 
@@ -249,7 +249,7 @@ def test_padded_sequences_with_one_target_each(course: Course) -> None:
 def test_a_worker_is_given_lengths_and_no_labels(course: Course) -> None:
     run = course.train(TAGGER, TAGGING, "accuracy")
     examples = course.examples(TAGGING, "accuracy")
-    task = asked(check_of("accuracy"), examples, Subject(outline(run)))
+    task = task_of(check_of("accuracy"), examples, Subject(outline(run)))
     assert task.arrays.keys() == {"inputs", "lengths"}
     assert task.arrays["inputs"] is examples.inputs and task.arrays["lengths"] is examples.lengths
 
@@ -257,11 +257,11 @@ def test_a_worker_is_given_lengths_and_no_labels(course: Course) -> None:
 def test_what_is_planned_counts_steps(course: Course) -> None:
     run, examples = course.train(SUMMER, ADDING, "rmse"), course.examples(ADDING, "rmse")
     network = outline(run)
-    task = asked(check_of("rmse"), examples, Subject(network))
+    task = task_of(check_of("rmse"), examples, Subject(network))
     assert task.operations == 24 * 9 * network.multiply_adds
     assert task.values == 24 * (9 * 2 + 1) + 24 * (9 * 6 + 1)  # given, and held: `last` keeps all steps too
     long = replace(examples, inputs=np.zeros((24, 10_000_000, 2), np.float16))
-    task = asked(check_of("rmse"), long, Subject(network))
+    task = task_of(check_of("rmse"), long, Subject(network))
     refusal = Limits().refuse(network, task)
     assert refusal is not None and "the limit of planned" in refusal.expected
 

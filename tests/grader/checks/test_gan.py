@@ -179,7 +179,7 @@ def test_coverage_is_prdcs(digits: dict[str, Array]) -> None:
 @pytest.fixture
 def easily(monkeypatch: pytest.MonkeyPatch) -> None:
     """The reference is not held to its own bounds: two epochs make no forger."""
-    monkeypatch.setattr("grader.marking.reference._judge", lambda assignment, marker, asked: None)
+    monkeypatch.setattr("grader.marking.reference._judge", lambda assignment, marker, opened: None)
 
 
 def remembering(digits: Array) -> bytes:
@@ -351,8 +351,8 @@ def test_the_shipped_ring_passes_when_it_is_trained_here(classroom: Classroom) -
         "batch_size: 256}"
     )
     text = ASSIGNMENT.replace("{source: Digits, split: {train: 0.8, test: 0.2}, batch_size: 64}", data)
-    asked = "epochs: 40, good: 0.8, modes: 8, coverage: 0.5, samples: 1000, seconds: 400"
-    text = text.replace("epochs: 2, good: 0.5, modes: 5, coverage: 0.3, samples: 300", asked)
+    bounds = "epochs: 40, good: 0.8, modes: 8, coverage: 0.5, samples: 1000, seconds: 400"
+    text = text.replace("epochs: 2, good: 0.5, modes: 5, coverage: 0.3, samples: 300", bounds)
     classroom.write(text, ring)
     classroom.submit("ada", ring)
     classroom.submit(

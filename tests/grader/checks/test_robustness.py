@@ -406,13 +406,13 @@ def test_the_cost_of_an_attack_is_planned() -> None:
 def test_a_worker_gets_no_label(room: Classroom, plain: bytes) -> None:
     from grader.outline import Outline
 
-    asked = read_assignment(room.assignment)
+    assignment = read_assignment(room.assignment)
     x, y, _ = load_arrays(DATA, room.folder, "test")
     examples = Examples(x, y, Target(10), preprocessing="{}")
-    check = asked.checks[-1].check
+    check = assignment.checks[-1].check
     outline = Outline.of(loads(MODEL).graph)
     given = Findings(arrays={"given.0": x, "given.1": x})
-    brief = Brief(room.folder, outline, examples, data=asked.data, found=given)
+    brief = Brief(room.folder, outline, examples, data=assignment.data, found=given)
     task = check.prepare(brief, Subject(outline))
     assert task is not None and task.arrays.keys() == {"inputs", "given.0", "given.1"}  # type: ignore[union-attr]
     json.dumps(task.parameters)  # type: ignore[union-attr]
