@@ -7,7 +7,8 @@
 A task goes to where a submission is open, so it never holds labels of unseen examples, reference outputs or
 another's files; of the reference, `robustness` hands on the inputs that were attacked on it.
 The reference goes the same way, in a worker of its own, once for the whole class. A check that is judged from
-the outlines alone (``shapes``, ``parameters``) prepares nothing (``None``), and no worker is asked.
+the outlines alone (``shapes``, ``parameters``, ``structure``) has no ``work``: ``prepare`` returns None, and no
+worker runs.
 
 A check is one file in ``grader/checks``; its class has the name that an assignment writes, in lower case.
 """
@@ -17,109 +18,26 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from builder.component import Catalogue, Component
-from builder.data.section import Data, Target
-from builder.shapes import TensorType
+from builder.data.section import Data
+from grader.exchange import Allow, Comparer, Examples, Findings, Role, Task
 from grader.outcome import Outcome
 from grader.outline import Outline
 
 if TYPE_CHECKING:
     from builder.training.losses.loss import Loss
     from builder.training.section import Train
-    from grader.comparing.cell_equality import Comparer
     from grader.submission.submission import Submission
-
-Array = NDArray[Any]
-Role = Literal["model", "weights", "answers", "gradients"]
-ROLES: Final[tuple[Role, ...]] = ("model", "weights", "answers", "gradients")
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """What a worker is asked: JSON and arrays. Never labels of unseen examples, reference outputs or another's files.
-
-    ``operations`` is the planned cost in multiply-adds, judged against the limit before anything is built;
-    ``values`` is how many numbers the work holds at once, weights aside (activations of all examples).
-    ``seconds`` of processor time are allowed where that is more than the limit: the assignment says so.
-    """
-
-    parameters: dict[str, Any] = field(default_factory=dict)
-    arrays: dict[str, Array] = field(default_factory=dict)
-    operations: int = 0
-    values: int = 0
-    seconds: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Findings:
-    """What a worker found: JSON and arrays. It comes from a process that opened a student's file: check
-    names, shapes and dtypes before use."""
-
-    data: dict[str, Any] = field(default_factory=dict)
-    arrays: dict[str, Array] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Allow:
-    """What a submission may use: layer types (none: all; cells of its own always), and how many numbers its text
-    may hold."""
-
-    layers: tuple[str, ...] | None = None
-    literal_numbers: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Examples:
-    """The assignment's unseen examples: only ``inputs`` and ``lengths`` may be given to a worker.
-
-    ``inputs``: float32, N×C×H×W (or N×T×features, N×features), before the final `Rescale` and `Standardize`;
-    or int64, N×T, tokens below ``vocabulary``. ``labels``: N (per step N×T) whole numbers, or reals, as
-    ``target`` says, in the units of their source. ``affine`` names those final steps, and ``preprocessing`` is
-    what they come to, in JSON; none if they must be fitted: then it comes with the student's weights.
-    Sequences padded at the end are ``lengths`` long (int64, N).
-    """
-
-    inputs: Array
-    labels: Array
-    target: Target
-    affine: tuple[str, ...] = ()
-    preprocessing: str | None = None
-    lengths: Array | None = None
-    vocabulary: int | None = None
-
-    @property
-    def kind(self) -> TensorType:
-        """What one example is; where they are of unequal lengths, its first axis is free."""
-        shape = self.inputs.shape[1:]
-        return TensorType(shape if self.lengths is None else ("T", *shape[1:]), self.vocabulary)
-
-    @property
-    def per_step(self) -> bool:
-        """Whether there is a target for each step."""
-        return self.target.steps is not None
-
-    @property
-    def targets(self) -> Array:
-        """One row for each target, N or N×…; of targets per step, those of all real steps: M or M×…."""
-        if not self.per_step:
-            return self.labels
-        steps = self.labels.shape[1]
-        ends = np.full(len(self.labels), steps) if self.lengths is None else self.lengths
-        real: Array = self.labels[np.arange(steps) < ends[:, None]]
-        return real
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is judged: a submission, or (``is_reference``) the reference whose findings the others are held
-    against.
+    """What is judged: a submission, or (``is_reference``) the reference.
 
-    ``outline`` is none if there is no valid model: a check that does not read the model may meet that.
+    The findings of the reference are what submissions are compared with. ``outline`` is None if there is no valid
+    model: a check that does not read the model may meet that.
     ``files`` are the submitted files that are there.
     """
 
@@ -135,12 +53,12 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Brief:
     """The assignment's side, in the grading process only.
 
-    ``folder`` is the assignment's: the files that a check names stand in it. ``reference`` is none where a
-    student checks his own folder; ``examples`` is none where the assignment has no `data`; ``loss``
-    is that of its `train`. ``comparer`` tells which cells mean the same: absent, it works here.
+    ``folder`` is the assignment's: the files that a check names stand in it. ``reference`` is None where a
+    student checks his own folder; ``examples`` is None where the assignment has no `data`; ``loss``
+    is that of its `train`. ``comparer`` decides which cells mean the same; None: in this process.
 
     ``training`` are the data's training part: students have it, so its labels may go to a worker; those of
     ``examples`` never do. ``train`` and ``data`` are the assignment's sections. ``found`` is what the
@@ -150,13 +68,13 @@ class Question:
     folder: Path
     reference: Outline | None = None
     examples: Examples | None = None
-    allow: Allow = Allow()
+    allow: Allow = field(default_factory=Allow)
     loss: Loss | None = None
     comparer: Comparer | None = None
     training: Examples | None = None
     train: Train | None = None
     data: Data | None = None
-    found: Findings = Findings()
+    found: Findings = field(default_factory=Findings)
 
     @property
     def required(self) -> Outline:
@@ -175,7 +93,29 @@ class Check(Component):
 
     Before a class is graded the reference is judged as if it were a submission, by every check whose files it
     has; it must pass, or the question is wrong.
+
+    What is the same for every check of a kind is a class variable (``takes_networks: ClassVar[bool] = True``).
+    ``reads``, ``parts`` and ``needs_reference`` may depend on a field; a check where they do not writes
+    ``needs_reference: ClassVar[bool] = True`` in place of the property.
     """
+
+    takes_networks: ClassVar[bool] = False
+    """Whether it judges a spec of several networks too, such as a GAN."""
+
+    needs_examples: ClassVar[bool] = False
+    """Whether it is judged on the assignment's unseen examples."""
+
+    needs_training: ClassVar[bool] = False
+    """Whether it reads the data's training part."""
+
+    needs_train: ClassVar[bool] = False
+    """Whether it trains here, as the assignment's section `train` says."""
+
+    needs_accuracy: ClassVar[bool] = False
+    """Whether a network that has learned nothing could pass it, so that it must need an `accuracy`."""
+
+    reference_needs: ClassVar[tuple[Role, ...]] = ()
+    """The files that the reference must have beside its model."""
 
     @property
     def reads(self) -> tuple[Role, ...]:
@@ -183,48 +123,18 @@ class Check(Component):
         return ("model",)
 
     @property
-    def parts(self) -> float | None:
-        """What the points of its parts sum to, which must be the check's; none if they have none."""
-        return None
-
-    def how_to(self, role: Role) -> str | None:
-        """How a student makes a file of ``reads``, for one who has handed in none."""
-        return None
-
-    @property
     def needs_reference(self) -> bool:
         """Whether it is judged against the reference, so that a student cannot run it at home."""
         return False
 
     @property
-    def needs_examples(self) -> bool:
-        """Whether it is judged on the assignment's unseen examples."""
-        return False
+    def parts(self) -> float | None:
+        """What the points of its parts sum to, which must be the check's; None if they have none."""
+        return None
 
-    @property
-    def takes_networks(self) -> bool:
-        """Whether it judges a spec of several networks too, such as a GAN."""
-        return False
-
-    @property
-    def needs_training(self) -> bool:
-        """Whether it reads the data's training part."""
-        return False
-
-    @property
-    def needs_train(self) -> bool:
-        """Whether it trains here, as the assignment's section `train` says."""
-        return False
-
-    @property
-    def needs_accuracy(self) -> bool:
-        """Whether a network that has learned nothing could pass it, so that it must need an `accuracy`."""
-        return False
-
-    @property
-    def reference_needs(self) -> tuple[Role, ...]:
-        """The files that the reference must have beside its model."""
-        return ()
+    def how_to(self, role: Role) -> str | None:
+        """How a student makes a file of ``reads``, for one who has handed in none."""
+        return None
 
     def without_answers(self) -> Self:
         """The check as workers have it: it works the same, and nothing in it tells what is right."""
@@ -234,22 +144,24 @@ class Check(Component):
         """Raises ``Cause``, with the field, if it cannot be asked on such data (paths relative to ``folder``)."""
         return
 
-    @abstractmethod
-    def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
-        """What the worker is asked; none if there is nothing to ask; an outcome if that settles it.
+    def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
+        """What the worker is asked; None if there is nothing to ask; an outcome if that settles it.
 
         Runs outside, once for the reference's findings (``subject.is_reference``) and once for each
         submission. Raises ``RunError`` if the assignment itself is wrong (a file of ``given`` does not fit).
         """
+        return None
 
-    @abstractmethod
     def work(self, task: Task, submission: Submission) -> Findings:
         """Computes, inside the worker, in one thread. Imports torch inside. Raises ``Refusal``."""
+        raise AssertionError("it is judged from the outlines alone")
 
     @abstractmethod
-    def judge(self, question: Question, subject: Subject, found: Findings, reference: Findings) -> Outcome:
-        """Compares, outside. Findings are empty where ``prepare`` gave no task; the reference's also where
-        there is no reference."""
+    def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        """Compares, outside.
+
+        Findings are empty where ``prepare`` gave no task; the reference's also where there is no reference.
+        """
 
 
 _LATER: Final = frozenset(

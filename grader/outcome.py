@@ -42,8 +42,10 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """Could not be judged, because of the submission: ``by`` names the check that did not pass, or the part
-    of the submission that stands in the way. No points, and ``reason`` says why."""
+    """Could not be judged, because of the submission: no points, and ``reason`` says why.
+
+    ``by`` names the check that did not pass, or the part of the submission that stands in the way.
+    """
 
     by: str
     reason: str
@@ -76,7 +78,7 @@ def name_of(outcome: Outcome) -> str:
 
 
 def fraction_of(outcome: Outcome) -> float | None:
-    """The part of the points that was reached, in [0, 1]; none when nothing was judged (broken)."""
+    """The part of the points that was reached, in [0, 1]; None when nothing was judged (broken)."""
     match outcome:
         case Passed():
             return 1.0

@@ -6,10 +6,15 @@ and counts, from JSON.
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cache, cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
+from builder.cells.meaning.recognition import Kind, torch_cells
+from builder.cells.reader import read_cell
+from builder.errors import Place, Report
+from builder.language.source import read_text
 from builder.layers.layer import Layer, layers
 from builder.shapes import Shape, TensorType, measured
 
@@ -52,8 +57,7 @@ class OutlineLayer:
 
     @cached_property
     def cell(self) -> Cell | None:
-        """Its equations, read again; none if it is no cell. Raises ``SpecErrors`` for what is no cell."""
-        from grader.comparing.cell_equality import revived
+        """Its equations, read again; None if it is no cell. Raises ``SpecErrors`` for what is no cell."""
 
         return None if self.equations is None else revived(self.type, self.equations)
 
@@ -89,7 +93,7 @@ class Outline:
     players: tuple[str, ...] = ()
 
     def layer(self, name: str) -> OutlineLayer | None:
-        """The layer called ``name`` (a block's or group's name is its last layer's), or none."""
+        """The layer called ``name`` (a block's or group's name is its last layer's), or None."""
         name = self.aliases.get(name, name)
         return next((layer for layer in self.layers if layer.name == name), None)
 
@@ -159,10 +163,51 @@ class Outline:
         )
 
 
+def revived(name: str, equations: dict[str, Any]) -> Cell:
+    """The cell of these equations. Raises ``SpecErrors`` if they are not those of a cell."""
+    return _revived(name, json.dumps(equations, ensure_ascii=False))
+
+
+@lru_cache(maxsize=256)
+def _revived(name: str, text: str) -> Cell:
+    report = Report()
+    node = read_text(text, f"<{name}>").root
+    cell = read_cell(name, Place(f"<{name}>", 1, 1), node, report)
+    report.raise_errors()
+    assert cell is not None, "without errors and holes there is a cell"
+    return cell
+
+
+def cell_of(layer: OutlineLayer) -> Cell | None:
+    """The equations of a recurrent layer: its own, or torch's. None for another layer, or a projected LSTM."""
+    if layer.equations is not None:
+        return layer.cell
+    if not layer.states or layer.fields.get("proj_size"):
+        return None
+    return torch_cell(layer.type, str(layer.fields.get("nonlinearity", "tanh")), bool(layer.fields["bias"]))
+
+
+@cache
+def torch_cell(type: str, nonlinearity: str = "tanh", bias: bool = True) -> Cell | None:
+    """``nn.LSTM``, ``nn.GRU`` or ``nn.RNN`` as equations; None for another name."""
+    kinds: dict[str, Kind] = {
+        "LSTM": "LSTM",
+        "GRU": "GRU",
+        "RNN": "RNN_RELU" if nonlinearity == "relu" else "RNN_TANH",
+    }
+    if type not in kinds:
+        return None
+    cell = torch_cells()[kinds[type]]
+    if bias:
+        return cell
+    text = json.dumps(cell.written).replace(" + b_ih", "").replace(" + b_hh", "")
+    return revived(type, json.loads(text))
+
+
 def _equations(layer: Layer) -> dict[str, Any] | None:
-    """A cell's, as they are written, its first weights aside; none for another layer."""
+    """A cell's, as they are written, its first weights aside; None for another layer."""
     cell: Cell | None = getattr(layer, "cell", None)
-    return None if cell is None else {key: one for key, one in cell.written.items() if key != "init"}
+    return None if cell is None else {key: part for key, part in cell.written.items() if key != "init"}
 
 
 def _shapes(data: dict[str, Any]) -> dict[str, Shape]:

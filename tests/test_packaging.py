@@ -59,7 +59,7 @@ def test_the_wheel_holds_every_file_of_the_packages(wheel: Path) -> None:
     assert {name for name in held if ".dist-info/" not in name} == wanted
     for name in ("specs/models/lenet5.yaml", "specs/demo/three_mistakes.yaml", "builder/py.typed"):
         assert name in held
-    assert any(name.startswith("grader/results/templates/") for name in held)
+    assert any(name.startswith("grader/results/formats/templates/") for name in held)
 
 
 def test_the_wheel_runs_outside_the_checkout(wheel: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from builder.errors import Cause
 from builder.fields import Count, Positive, Text
 from builder.language.source import describe
 from grader.answering.question_language import LARGEST, Expression, parse
-from grader.check import Array
+from grader.exchange import Array
 
 DIGITS: Final = 4
 MOST_SHOWN: Final = 12
@@ -29,7 +29,7 @@ _BETWEEN = re.compile(r"\s*[×·xX*,;]\s*|\s+")
 
 
 @final
-class Asked(Component):
+class Question(Component):
     """One question: `ask` is its text, `answer` what the reference gives for it.
 
     `answer` is a number, a list of numbers, or an expression: `shape(layer)`, `parameters(layer)`,
@@ -116,8 +116,8 @@ class Asked(Component):
     @property
     def arrays(self) -> dict[str, Array]:
         """What is given, by name."""
-        found = {str(name): _array(values) for name, values in (self.given or {}).items()}
-        return {name: array for name, array in found.items() if array is not None}
+        arrays = {str(name): _array(values) for name, values in (self.given or {}).items()}
+        return {name: array for name, array in arrays.items() if array is not None}
 
     def agrees(self, answer: Array, value: Any) -> bool:
         """Whether an answer is this value of the reference's, to as many digits as are demanded."""
@@ -147,7 +147,7 @@ def _read(text: Any, field: str) -> Expression:
 
 
 def _array(values: Any) -> Array | None:
-    """Numbers, nested evenly; none if they are anything else, or no finite ones."""
+    """Numbers, nested evenly; None if they are anything else, or not finite."""
     try:
         array = np.array(values)
     except (ValueError, OverflowError):
@@ -156,7 +156,7 @@ def _array(values: Any) -> Array | None:
 
 
 def understood(answer: Any, value: Any) -> Array | None:
-    """A student's answer as numbers, read as ``value`` makes it plain; none if it is no answer.
+    """A student's answer as numbers, read as ``value`` makes it plain; None if it is no answer.
 
     `[16, 10, 10]`, `16x10x10`, `16 × 10 × 10`, `16·10·10`, `N×16×10×10` and `(16, 10, 10)` are one shape;
     `2,416` is a whole number, `0,25` a quarter, `1/3` a third; `400` is also a list of one number.
@@ -180,7 +180,7 @@ def understood(answer: Any, value: Any) -> Array | None:
 
 
 def _numbers(answer: list[Any]) -> list[Any] | None:
-    """A list with every text in it read as a number; none if one is anything else."""
+    """A list with every text in it read as a number; None if one is anything else."""
     read: list[Any] = []
     for item in answer:
         number = (
@@ -207,7 +207,7 @@ def _from_text(text: str, wanted: Array) -> Any:
 
 
 def _number(text: str) -> int | float | None:
-    """The number that a text writes, or none: `nan` and `inf` are no numbers."""
+    """The number that a text writes, or None: `nan` and `inf` are no numbers."""
     text = text.strip()
     if (fraction := _FRACTION.match(text)) and float(fraction[2]) != 0:
         return float(fraction[1]) / float(fraction[2])

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from builder.errors import Cause, did_you_mean
-from grader.check import Array
+from grader.exchange import Array
 
 MAX_LENGTH: Final = 2000
 MAX_DEPTH: Final = 64

@@ -12,8 +12,8 @@ from builder.errors import Cause, RunError, did_you_mean
 from builder.shapes import TensorType
 from builder.spec.graph import GraphLayer
 from grader.answering.question_language import Value
-from grader.check import Array
 from grader.comparing.layer_outputs import watched
+from grader.exchange import Array
 from grader.gradients.backpropagation import loaded, loss_of
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ class Facts:
 
     def ask(self, function: str, name: str | None) -> Value:
         """The value of `function(name)`. Raises ``Cause``."""
-        found: Value = getattr(self, f"_{function}")(name)
-        return found
+        value: Value = getattr(self, f"_{function}")(name)
+        return value
 
     def hidden(self, layer: str, step: int, state: str | None) -> Value:
         """A recurrent layer's output, or another state or gate, after ``step`` steps. Raises ``Cause``.

@@ -17,7 +17,8 @@ from builder.language.source import Mapping, Node, Scalar, Sequence, describe, r
 from builder.reader import Reader, place_of, place_within
 from builder.training.section import Train
 from grader.assignment.sections import Head, Reference, Reveal, Terms, Visibility
-from grader.check import Allow, Check, Role, checks
+from grader.check import Check, checks
+from grader.exchange import Allow, Role
 
 _PASS: Final = "pass"
 _TERMS: Final = tuple(_PASS if name == "passing" else name for name in Terms.model_fields)
@@ -107,13 +108,13 @@ class _AssignmentReader:
         self.report = report
         self.reader = Reader(report, {})
         self.released = released
-        self.info: DataInfo | None = None  # of the data; none where it is missing or wrong
+        self.info: DataInfo | None = None  # of the data; None where it is missing or wrong
         self.written: dict[Place, Node] = {}  # the fields of the check that stands there
 
     def read(self) -> Assignment | None:
         own: dict[str | int, Node] = {key: node for key, node in self.root.entries.items() if key != "checks"}
         head = self.reader.component(Head, Mapping(own, self.root.keys, self.root.place), self.root.place)
-        planned = self._checks(self.root.get("checks"))
+        plan = self._checks(self.root.get("checks"))
         if head is None:
             return None
         if head.reference is not None and not self.released:
@@ -123,13 +124,13 @@ class _AssignmentReader:
             if (name := getattr(head, key)) is not None:
                 self._file(name, self.root.entries[key].place)
         self._data(head.data)
-        for one in planned:
-            self._possible(one, head)
-            if one.check.needs_accuracy:
-                self._needs_accuracy(one, planned)
-        self._sum(planned, head.points)
-        order = self._order(planned)
-        reads_model = any("model" in one.check.reads for one in planned if one.listed)
+        for planned in plan:
+            self._possible(planned, head)
+            if planned.check.needs_accuracy:
+                self._needs_accuracy(planned, plan)
+        self._sum(plan, head.points)
+        order = self._order(plan)
+        reads_model = any("model" in planned.check.reads for planned in plan if planned.listed)
         return Assignment(
             file=self.path,
             name=head.assignment,
@@ -140,7 +141,7 @@ class _AssignmentReader:
             points=head.points,
             data=head.data,
             train=head.train,
-            checks=tuple(one for one in planned if one.listed or reads_model),
+            checks=tuple(planned for planned in plan if planned.listed or reads_model),
             order=order,
             starter=self.path.parent / head.starter if head.starter else None,
             instructions=self.path.parent / head.instructions if head.instructions else None,
@@ -176,20 +177,20 @@ class _AssignmentReader:
             hint = "As in `- {shapes: {layers: changing}, points: 20}`."
             self.report.error(place, f"expected `checks`, a list of at least one check, found {found}", hint)
             return ()
-        planned = [one for item in node.items if (one := self._check(item)) is not None]
-        if not any(one.type == "valid" for one in planned):
+        plan = [planned for item in node.items if (planned := self._check(item)) is not None]
+        if not any(planned.type == "valid" for planned in plan):
             implicit = checks.get("valid").model_validate({})
-            planned.insert(0, replace(_planned(implicit, Terms(), node.place), listed=False))
+            plan.insert(0, replace(_planned(implicit, Terms(), node.place), listed=False))
         seen: dict[str, Place] = {}
-        for one in planned:
-            if one.name in seen:
+        for planned in plan:
+            if planned.name in seen:
                 self.report.error(
-                    one.place,
-                    f"two checks are called `{one.name}`",
+                    planned.place,
+                    f"two checks are called `{planned.name}`",
                     "Give one of them a `name` of its own.",
                 )
-            seen[one.name] = one.place
-        return tuple(planned)
+            seen[planned.name] = planned.place
+        return tuple(plan)
 
     def _check(self, item: Node) -> Planned | None:
         if isinstance(item, Scalar) and isinstance(item.value, str):
@@ -243,51 +244,55 @@ class _AssignmentReader:
             return None
         return known[0] if len(known) == 1 else None
 
-    def _possible(self, one: Planned, head: Head) -> None:
+    def _possible(self, planned: Planned, head: Head) -> None:
         """Whether the assignment has what a check needs."""
         names = head.submission.names
-        for role in one.check.reads:
-            if role not in names and one.listed:
+        for role in planned.check.reads:
+            if role not in names and planned.listed:
                 self.report.error(
-                    one.place,
-                    f"`{one.name}` reads the student's {role}, and `submission` names no such file",
+                    planned.place,
+                    f"`{planned.name}` reads the student's {role}, and `submission` names no such file",
                     f"Add `{role}: …` to `submission`.",
                 )
         if self.released:
             return
-        if one.check.needs_reference and head.reference is None:
-            self.report.error(one.place, f"`{one.name}` is judged against a reference, and there is none")
-        if one.check.needs_examples and "data" not in self.root.entries:
-            self.report.error(one.place, f"`{one.name}` is judged on data, and the assignment has none")
-        self._suits(one, head.data)
-        missing = [role for role in one.check.reference_needs if role not in _names(head.reference)]
+        if planned.check.needs_reference and head.reference is None:
+            self.report.error(
+                planned.place, f"`{planned.name}` is judged against a reference, and there is none"
+            )
+        if planned.check.needs_examples and "data" not in self.root.entries:
+            self.report.error(
+                planned.place, f"`{planned.name}` is judged on data, and the assignment has none"
+            )
+        self._suits(planned, head.data)
+        missing = [role for role in planned.check.reference_needs if role not in _names(head.reference)]
         if head.reference is not None and missing:
             self.report.error(
-                one.place,
-                f"`{one.name}` needs the reference's {missing[0]}, and `reference` names no such file",
+                planned.place,
+                f"`{planned.name}` needs the reference's {missing[0]}, and `reference` names no such file",
                 f"As in `reference: {{model: {head.reference.model}, {missing[0]}: …}}`.",
             )
-        if one.check.needs_training and not self._has_test_part(head):
+        if planned.check.needs_training and not self._has_test_part(head):
             self.report.error(
-                one.place,
-                f"`{one.name}` reads the training part, and the assignment's data has no test part beside it",
+                planned.place,
+                f"`{planned.name}` reads the training part, and the assignment's data has no test part beside it",
                 "Give `data` a `split` with `test`, or a source that has one: without it all examples are unseen.",
             )
-        if one.check.needs_train and head.train is None and "train" not in self.root.entries:
+        if planned.check.needs_train and head.train is None and "train" not in self.root.entries:
             self.report.error(
-                one.place,
-                f"`{one.name}` trains here, and the assignment has no `train`",
+                planned.place,
+                f"`{planned.name}` trains here, and the assignment has no `train`",
                 "As in `train: {loss: CrossEntropyLoss, optimizer: Adam, epochs: 1}`.",
             )
 
-    def _suits(self, one: Planned, data: Data | None) -> None:
+    def _suits(self, planned: Planned, data: Data | None) -> None:
         """Whether the check can be asked on the data, where there is any without an error."""
-        if data is None or self.info is None or not one.listed:
+        if data is None or self.info is None or not planned.listed:
             return
         try:
-            one.check.suits(data, self.path.parent)
+            planned.check.suits(data, self.path.parent)
         except Cause as cause:
-            place = place_within(self.written[one.place], cause.field) if cause.field else one.place
+            place = place_within(self.written[planned.place], cause.field) if cause.field else planned.place
             self.report.error(place, cause.problem, cause.hint)
 
     def _has_test_part(self, head: Head) -> bool:
@@ -295,36 +300,36 @@ class _AssignmentReader:
             return head.data is not None  # what is wrong with the data is said already
         return bool(self.info.test_examples or (head.data.split is not None and head.data.split.test))
 
-    def _needs_accuracy(self, one: Planned, planned: tuple[Planned, ...]) -> None:
+    def _needs_accuracy(self, planned: Planned, plan: tuple[Planned, ...]) -> None:
         """A network that has learned nothing must get nothing: an accuracy above guessing comes first."""
-        held = [(p, one.needs[p.name]) for p in planned if p.name in one.needs and p.type == "accuracy"]
+        held = [(p, planned.needs[p.name]) for p in plan if p.name in planned.needs and p.type == "accuracy"]
         if not held:
             self.report.error(
-                one.place,
-                f"`{one.name}` could be passed by a network that has learned nothing",
+                planned.place,
+                f"`{planned.name}` could be passed by a network that has learned nothing",
                 "Let it need an accuracy: `needs: {clean: 0.5}`, for the check called `clean`.",
             )
         for planned_accuracy, part in held:
             guessed = self._guessed(planned_accuracy, part)
             if guessed is not None:
                 self.report.error(
-                    one.place,
+                    planned.place,
                     f"`{planned_accuracy.name}: {part:g}` is an accuracy of {guessed[0]:.3g}, and guessing one of "
                     f"{guessed[1]} classes reaches {1 / guessed[1]:.3g}",
-                    f"`{one.name}` could be passed by a network that has learned nothing: ask for more.",
+                    f"`{planned.name}` could be passed by a network that has learned nothing: ask for more.",
                 )
 
-    def _guessed(self, one: Planned, part: float) -> tuple[float, int] | None:
+    def _guessed(self, planned: Planned, part: float) -> tuple[float, int] | None:
         """The accuracy that is asked for and the number of classes, where guessing might reach it."""
-        fields = one.check.plain()
+        fields = planned.check.plain()
         if self.info is None or "accuracy" not in fields["metric"]:
             return None
         classes = self.info.target.classes
         least = fields["zero"] + part * (fields["full"] - fields["zero"])
         return (least, classes) if classes is not None and least <= 1.5 / classes else None
 
-    def _sum(self, planned: tuple[Planned, ...], points: float) -> None:
-        total = math.fsum(one.points for one in planned if not one.bonus)
+    def _sum(self, plan: tuple[Planned, ...], points: float) -> None:
+        total = math.fsum(planned.points for planned in plan if not planned.bonus)
         if not self.report.errors and not math.isclose(total, points):
             self.report.error(
                 self.root.entries["points"].place,
@@ -332,20 +337,20 @@ class _AssignmentReader:
                 "A check with `bonus: true` does not count.",
             )
 
-    def _order(self, planned: tuple[Planned, ...]) -> tuple[Planned, ...]:
-        by_name = {one.name: one for one in planned}
+    def _order(self, plan: tuple[Planned, ...]) -> tuple[Planned, ...]:
+        by_name = {planned.name: planned for planned in plan}
         graph: dict[str, list[str]] = {}
-        for one in planned:
-            graph[one.name] = []
-            for name in one.needs:
+        for planned in plan:
+            graph[planned.name] = []
+            for name in planned.needs:
                 if name in by_name:
-                    graph[one.name].append(name)
+                    graph[planned.name].append(name)
                 else:
-                    hint = did_you_mean(name, [n for n in by_name if n != one.name])
+                    hint = did_you_mean(name, [n for n in by_name if n != planned.name])
                     self.report.error(
-                        one.place, f"`{one.name}` needs `{name}`, and there is no such check", hint
+                        planned.place, f"`{planned.name}` needs `{name}`, and there is no such check", hint
                     )
-        first = [one.name for one in planned if one.type == "valid"]
+        first = [planned.name for planned in plan if planned.type == "valid"]
         for name in graph.keys() - set(first):
             graph[name].extend(first)
         try:
@@ -355,7 +360,7 @@ class _AssignmentReader:
             self.report.error(
                 by_name[loop[0]].place, f"checks need each other in a circle: {' → '.join(loop)}"
             )
-            return planned
+            return plan
         return tuple(by_name[name] for name in names)
 
 

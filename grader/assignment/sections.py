@@ -16,7 +16,7 @@ from builder.language.source import describe
 from builder.layers.layer import layers
 from builder.spec.written import LANGUAGE_VERSION
 from builder.training.section import Train
-from grader.check import ROLES, Allow, Role
+from grader.exchange import ROLES, Allow, Role
 
 Reveal = Literal["nothing", "direction", "expected", "after_due"]
 Visibility = Literal["visible", "hidden", "after_due", "after_published"]

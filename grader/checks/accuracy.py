@@ -17,9 +17,10 @@ from builder.errors import Cause
 from builder.fields import Count, Real
 from builder.training.metrics import classification as known
 from builder.training.metrics.metric import Metric, metrics
-from grader.check import Check, Examples, Findings, Question, Role, Subject, Task
+from grader.check import Brief, Check, Subject
+from grader.exchange import Examples, Findings, Role, Task
 from grader.outcome import Failed, Outcome, Passed
-from grader.running.predictions import asked, misfit, predicted
+from grader.running.predictions import misfit, predicted, prediction_task
 from grader.submission.submission import Submission
 
 _SHARES: Final = (known.accuracy, known.top_5_accuracy)
@@ -38,6 +39,9 @@ class accuracy(Check):
     A network that says something at each step of a sequence is judged on all real steps, padding left out; its
     vocabulary must be the data's. A forecast is judged in the units of its source.
     """
+
+    reads: ClassVar[tuple[Role, ...]] = ("model", "weights")
+    needs_examples: ClassVar[bool] = True
 
     accepts: ClassVar[tuple[Accepted, ...]] = (
         Accepted("{zero: 0.8, full: 0.97}"),
@@ -77,29 +81,25 @@ class accuracy(Check):
             )
         return self
 
-    @property
-    def reads(self) -> tuple[Role, ...]:
-        return ("model", "weights")
-
-    @property
-    def needs_examples(self) -> bool:
-        return True
-
-    def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
-        examples, network = question.examples, subject.network
+    def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
+        """A submission gets the inputs without their labels; the reference predicts nothing."""
+        examples, network = brief.examples, subject.network
         assert examples is not None, "the runner loads what `needs_examples` asks for"
         wrong = misfit(network, examples, self.metric)
-        return wrong if wrong is not None or subject.is_reference else asked(network, examples)
+        return wrong if wrong is not None or subject.is_reference else prediction_task(network, examples)
 
     def without_answers(self) -> Self:
+        """Hides ``zero`` and ``full``, which would tell what accuracy is expected."""
         low, high = (0.0, 1.0) if self.metric.better == "higher" else (1.0, 0.0)
         return self.model_copy(update={"zero": low, "full": high})
 
     def work(self, task: Task, submission: Submission) -> Findings:
+        """``outputs``: one row for each target, in the units of the source."""
         return Findings(arrays={"outputs": predicted(task, submission)})
 
-    def judge(self, question: Question, subject: Subject, found: Findings, reference: Findings) -> Outcome:
-        examples = question.examples
+    def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        """Credit is (value − zero)/(full − zero), held in [0, 1]; outputs that are not finite fail."""
+        examples = brief.examples
         assert examples is not None, "they were there in `prepare`"
         outputs, targets = found.arrays["outputs"], examples.targets
         assert len(outputs) == len(targets), "one output for each target"

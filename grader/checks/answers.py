@@ -11,8 +11,9 @@ from pydantic import Field, model_validator
 from builder.component import Accepted, Named, Rejected
 from builder.errors import Cause, RunError, SpecErrors
 from builder.language.source import Mapping, Node, Scalar, Sequence, read_bytes
-from grader.answering.question import Asked, shown, understood
-from grader.check import Check, Findings, Question, Role, Subject, Task
+from grader.answering.question import Question, shown, understood
+from grader.check import Brief, Check, Subject
+from grader.exchange import Findings, Role, Task
 from grader.outcome import Failed, Outcome, Passed, Refusal
 from grader.submission.limits import ANSWERS_BYTES
 
@@ -34,6 +35,9 @@ class answers(Check):
     a line for each question, as in `q1: [16, 10, 10]`.
     """
 
+    reads: ClassVar[tuple[Role, ...]] = ("answers",)
+    needs_reference: ClassVar[bool] = True
+
     gathers: ClassVar[str | None] = "questions"
     accepts = (
         Accepted('{q1: "shape(conv2d_2)", q2: parameters(conv2d_2)}'),
@@ -52,13 +56,13 @@ class answers(Check):
         Rejected("{q1: {answer: 1, pionts: 2}}", "`a question` has no field `pionts`"),
     )
 
-    questions: Annotated[dict[str, Asked], Named(Asked)] = Field(default_factory=dict)
+    questions: Annotated[dict[str, Question], Named(Question)] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _points(self) -> Self:
         if not self.questions:
             raise Cause("expected at least one question, found none", 'As in `{q1: "shape(conv2d_2)"}`.')
-        unsaid = [name for name, asked in self.questions.items() if asked.points is None]
+        unsaid = [name for name, question in self.questions.items() if question.points is None]
         if unsaid and len(unsaid) < len(self.questions):
             raise Cause(
                 f"`{unsaid[0]}` has no `points`, and other questions have",
@@ -69,35 +73,35 @@ class answers(Check):
 
     @property
     def parts(self) -> float | None:
-        points = [asked.points for asked in self.questions.values() if asked.points is not None]
+        """The sum of the points of its questions; None if they share the points of the check evenly."""
+        points = [question.points for question in self.questions.values() if question.points is not None]
         return math.fsum(points) if points else None
 
-    @property
-    def reads(self) -> tuple[Role, ...]:
-        return ("answers",)
-
-    @property
-    def needs_reference(self) -> bool:
-        return True
-
     def how_to(self, role: Role) -> str | None:
+        """Names the keys that the file of answers must have."""
         return _how_to(self.questions)
 
-    def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
+    def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
+        """The reference evaluates the expressions of every question; a submission only reads its answers."""
         if not subject.is_reference:
             return Task()
-        loss = question.loss
+        loss = brief.loss
         return Task(
             {
                 "loss": None if loss is None else {type(loss).__name__: loss.plain()},
-                "evaluate": {name: asked.plain() for name, asked in self.questions.items()},
+                "evaluate": {name: question.plain() for name, question in self.questions.items()},
             }
         )
 
     def without_answers(self) -> Self:
-        return type(self)(questions={name: Asked(answer=0) for name in self.questions})
+        """Keeps the names of the questions and replaces every right answer by 0."""
+        return type(self)(questions={name: Question(answer=0) for name in self.questions})
 
     def work(self, task: Task, submission: Submission) -> Findings:
+        """For a submission its answers by question; for the reference the values of the expressions.
+
+        Raises ``RunError`` if an expression does not fit the reference.
+        """
         questions = task.parameters.get("evaluate")
         if questions is None:
             return Findings(_handed_in(submission, self.questions))
@@ -105,30 +109,31 @@ class answers(Check):
 
         found: dict[str, Any] = {}
         for name, fields in questions.items():
-            asked = Asked.model_validate(fields)
+            question = Question.model_validate(fields)
             try:
-                facts = Facts(submission, asked.arrays, task.parameters["loss"])
-                expressions = [asked.expression, *(wrong for wrong, _ in asked.misconceptions)]
-                found[name] = [np.asarray(one.evaluate(facts)).tolist() for one in expressions]
+                facts = Facts(submission, question.arrays, task.parameters["loss"])
+                expressions = [question.expression, *(wrong for wrong, _ in question.misconceptions)]
+                found[name] = [np.asarray(expression.evaluate(facts)).tolist() for expression in expressions]
             except Cause as cause:
                 raise RunError(f"question `{name}`: {cause.problem}", cause.hint) from None
         return Findings(found)
 
-    def judge(self, question: Question, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+    def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        """Each right answer earns its share; an answer that betrays a misconception gets its explanation."""
         slips: dict[str, tuple[str, str, str | None]] = {}
         reached = 0.0
         total = self.parts or float(len(self.questions))
-        for name, asked in self.questions.items():
+        for name, question in self.questions.items():
             value, *others = reference.data[name]
             given = found.data.get(name)
             answer = understood(given, value)
-            if answer is not None and asked.agrees(answer, value):
-                reached += asked.points or 1.0
+            if answer is not None and question.agrees(answer, value):
+                reached += question.points or 1.0
                 continue
             told = None
             if answer is not None:
-                pairs = zip(others, asked.misconceptions, strict=True)
-                told = next((text for other, (_, text) in pairs if asked.agrees(answer, other)), None)
+                pairs = zip(others, question.misconceptions, strict=True)
+                told = next((text for other, (_, text) in pairs if question.agrees(answer, other)), None)
             elif given is not None:
                 told = f"Write {'a number' if np.ndim(value) == 0 else 'a list, as in [16, 10, 10]'}."
             slips[name] = (shown(value), shown(given if answer is None else answer), told)
@@ -153,12 +158,12 @@ class answers(Check):
         return None if ask is None else f"{name} asked: {ask}"
 
 
-def _how_to(questions: dict[str, Asked]) -> str:
+def _how_to(questions: dict[str, Question]) -> str:
     lines = ", ".join(f"`{name}: …`" for name in list(questions)[:SHOWN])
     return f"It holds a line for each question: {lines}; an answer is a number or a list: [16, 10, 10]."
 
 
-def _handed_in(submission: Submission, questions: dict[str, Asked]) -> dict[str, Any]:
+def _handed_in(submission: Submission, questions: dict[str, Question]) -> dict[str, Any]:
     """The student's answers as plain data. Raises ``Refusal`` for a file that is no list of answers."""
     file = submission.name("answers")
     try:
@@ -181,7 +186,7 @@ def _handed_in(submission: Submission, questions: dict[str, Asked]) -> dict[str,
 
 
 def _plain(node: Node) -> Any:
-    """An answer as JSON: a number, a text, a list of those; none where nothing stands."""
+    """An answer as JSON: a number, a text, a list of those; None where nothing stands."""
     if isinstance(node, Scalar):
         if node.is_hole:
             return None

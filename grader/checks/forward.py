@@ -7,7 +7,7 @@ all that leads to it, whatever it is called. Source: Johnson & Lindenstrauss (19
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, ClassVar, Final, final
 
 import numpy as np
 
@@ -15,11 +15,12 @@ from builder.component import Accepted, Rejected
 from builder.errors import RunError
 from builder.fields import Natural, Positive
 from builder.shapes import TensorType
-from grader.check import Array, Check, Findings, Question, Subject, Task
+from grader.check import Brief, Check, Subject
 from grader.comparing.injection import SKETCH_STREAM, Inputs, injected, injected_task, stream
 from grader.comparing.layer_outputs import watched
 from grader.comparing.matching import match_outputs
 from grader.comparing.padding import Padding
+from grader.exchange import Array, Findings, Task
 from grader.outcome import Blocked, Failed, Outcome, Passed
 from grader.outline import Outline
 
@@ -39,6 +40,8 @@ class forward(Check):
     that agree, up to the first that does not. If the weights do not fit your layers the check is blocked.
     """
 
+    needs_reference: ClassVar[bool] = True
+
     accepts = (
         Accepted(""),
         Accepted("{tolerance: 1e-4}"),
@@ -55,19 +58,23 @@ class forward(Check):
     inputs: Inputs = Inputs()
     seed: Natural = 0
 
-    @property
-    def needs_reference(self) -> bool:
-        return True
+    def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
+        """The weights of the reference under the names of the submission, and the inputs.
 
-    def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
-        if match_outputs(question.required, subject.network) is None:
-            wanted, found = len(question.required.outputs), len(subject.network.outputs)
+        ``Blocked`` where weights or outputs cannot be matched.
+        """
+        if match_outputs(brief.required, subject.network) is None:
+            wanted, found = len(brief.required.outputs), len(subject.network.outputs)
             return Blocked("outputs", f"{wanted} outputs are needed, and there are {found}")
         if not subject.network.layers:
             return Blocked("layers", "there is no layer to compare")
-        return injected_task(question, subject, self.inputs, self.seed)
+        return injected_task(brief, subject, self.inputs, self.seed)
 
     def work(self, task: Task, submission: Submission) -> Findings:
+        """``output.<name>`` N×…, ``sketches`` layers×N×4 and ``norms`` layers×N, in float64.
+
+        A sketch is a layer's flattened output times a seeded random matrix.
+        """
         import torch
         from torch import Tensor
 
@@ -103,8 +110,9 @@ class forward(Check):
         }
         return Findings(arrays=arrays | {"sketches": np.stack(sketches), "norms": np.stack(norms)})
 
-    def judge(self, question: Question, subject: Subject, found: Findings, reference: Findings) -> Outcome:
-        ours, theirs = question.required, subject.network
+    def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        """Failing outputs earn the share of layers that agree before the first that does not."""
+        ours, theirs = brief.required, subject.network
         worst = self._worst_output(ours, theirs, found, reference)
         if worst <= self.tolerance:
             return Passed(f"the outputs agree to {worst:.1e} of the largest")

@@ -15,7 +15,8 @@ from builder.games.measures.measure import Sampled
 from builder.games.measures.modes import modes as modes_of_a_mixture
 from builder.games.measures.nearest_neighbours import nearest_neighbours
 from builder.shapes import TensorType
-from grader.check import Array, Check, Examples, Findings, Question, Role, Subject, Task
+from grader.check import Brief, Check, Subject
+from grader.exchange import Array, Examples, Findings, Role, Task
 from grader.outcome import Failed, Outcome, Passed
 from grader.outline import Outline
 from grader.running.critic import (
@@ -50,6 +51,11 @@ class gan(Check):
     of these three is the credit. Samples that repeat training examples, moved by a pixel or darker too, are none:
     more than a share of `copies`, and there is no credit. An image that repeats another sample is not good.
     """
+
+    needs_reference: ClassVar[bool] = True
+    needs_examples: ClassVar[bool] = True
+    needs_training: ClassVar[bool] = True
+    takes_networks: ClassVar[bool] = True
 
     accepts: ClassVar[tuple[Accepted, ...]] = (
         Accepted("{epochs: 20, modes: 8, good: 0.8, coverage: 0.7}"),
@@ -91,30 +97,20 @@ class gan(Check):
 
     @property
     def reads(self) -> tuple[Role, ...]:
+        """The weights too, where they are not trained here."""
         return ("model",) if self.weights == "trained_here" else ("model", "weights")
 
-    @property
-    def needs_reference(self) -> bool:
-        return True
-
-    @property
-    def needs_examples(self) -> bool:
-        return True
-
-    @property
-    def needs_training(self) -> bool:
-        return True
-
     def without_answers(self) -> Self:
+        """Hides the bounds: `modes` and `coverage` are dropped, `good` and `copies` are set to their limits."""
         return self.model_copy(update={"modes": None, "good": 1.0, "coverage": None, "copies": 0.0})
 
-    @property
-    def takes_networks(self) -> bool:
-        return True
+    def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
+        """The reference's worker trains the critic; a submission's plays the game and draws samples.
 
-    def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
-        held_out, trained = question.examples, question.training
-        assert held_out is not None and trained is not None and question.data is not None, "it needs them"
+        Raises ``DataError`` for sequences, and for `modes` of data without classes.
+        """
+        held_out, trained = brief.examples, brief.training
+        assert held_out is not None and trained is not None and brief.data is not None, "it needs them"
         classes = trained.target.classes
         if trained.vocabulary is not None or trained.lengths is not None or trained.per_step:
             raise DataError("`gan` judges images and points, and the data gives sequences")
@@ -127,16 +123,16 @@ class gan(Check):
         if subject.is_reference:  # the critic is trained where no student's file is
             return Task({"critic": classes}, arrays) if classes is not None else None
         network, number = subject.network, len(trained.inputs)
-        outputs = 2 * question.data.batch_size * sum(layer.output.size for layer in network.layers)
-        source = question.data.fitted.describe(question.folder)
+        outputs = 2 * brief.data.batch_size * sum(layer.output.size for layer in network.layers)
+        source = brief.data.fitted.describe(brief.folder)
         return Task(
             {
                 "preprocessing": trained.preprocessing,
                 "per_step": False,
                 "classes": classes,
-                "batch_size": question.data.batch_size,
-                "shuffle": question.data.shuffle,
-                "data": question.data.plain(),
+                "batch_size": brief.data.batch_size,
+                "shuffle": brief.data.shuffle,
+                "data": brief.data.plain(),
                 "bounds": None if source.range is None else list(source.range),
                 "epochs": self.epochs or 0,
                 "samples": self.samples,
@@ -149,14 +145,16 @@ class gan(Check):
         )
 
     def work(self, task: Task, submission: Submission) -> Findings:
+        """The weights of the critic, or ``samples`` N×… in the units of the source."""
         if "critic" in task.parameters:
             classes = int(task.parameters["critic"])
             return Findings(arrays=trained_critic(task.arrays["inputs"], task.arrays["labels"], classes))
         made = submitted_samples if self.weights == "submitted" else trained_samples
         return Findings(arrays={"samples": made(task, submission)})
 
-    def judge(self, question: Question, subject: Subject, found: Findings, reference: Findings) -> Outcome:
-        held_out, trained = question.examples, question.training
+    def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        """Copies fail without credit; the credit is the lowest ratio of `good`, `coverage` and `modes` to its bound."""
+        held_out, trained = brief.examples, brief.training
         assert held_out is not None and trained is not None, "they were there in `prepare`"
         samples = found.arrays["samples"]
         assert samples.shape[1:] == trained.inputs.shape[1:], "`prepare` holds the shapes against each other"
@@ -167,7 +165,7 @@ class gan(Check):
                 f"not-a-number or infinity in {int((~finite).sum()):,} of {len(samples):,}",
                 "The game may have diverged: look at its losses.",
             )
-        opinion = self._opinion(question, samples, reference.arrays)
+        opinion = self._opinion(brief, samples, reference.arrays)
         told = _told(opinion, len(samples))
         nearest = NEAREST if _are_images(trained.inputs) else NEAREST_POINTS
         if opinion.copied > self.copies or opinion.nearness < nearest:
@@ -192,13 +190,13 @@ class gan(Check):
             direction=f"too little in `{worst}`",
         )
 
-    def _opinion(self, question: Question, samples: Array, critic: dict[str, Array]) -> Opinion:
-        held_out, trained = question.examples, question.training
-        assert held_out is not None and trained is not None and question.data is not None
+    def _opinion(self, brief: Brief, samples: Array, critic: dict[str, Array]) -> Opinion:
+        held_out, trained = brief.examples, brief.training
+        assert held_out is not None and trained is not None and brief.data is not None
         some, known = held_out.inputs[:MOST_COMPARED], trained.inputs
-        copied, nearness = self._copied(question, samples, some, known)
+        copied, nearness = self._copied(brief, samples, some, known)
         coverage = covered(samples, some)
-        mixture = self._mixture(question, samples)
+        mixture = self._mixture(brief, samples)
         if mixture is not None:
             return Opinion(mixture[0], mixture[1], coverage, copied, nearness)
         good = near(samples, some, known[:MOST_TRAINED])
@@ -211,25 +209,23 @@ class gan(Check):
         number = int(trained.target.classes or 0)
         return Opinion(float(good.mean()), reached(classes, good, number), coverage, copied, nearness)
 
-    def _mixture(self, question: Question, samples: Array) -> tuple[float, int] | None:
+    def _mixture(self, brief: Brief, samples: Array) -> tuple[float, int] | None:
         """Good samples and modes reached, where the source says where its modes are."""
-        assert question.data is not None
-        if getattr(question.data.source, "centres", None) is None:
+        assert brief.data is not None
+        if getattr(brief.data.source, "centres", None) is None:
             return None
         found = modes_of_a_mixture(least=max(1, len(samples) // 200)).of(
-            _sampled(question, samples, samples, samples)
+            _sampled(brief, samples, samples, samples)
         )
         return found["good_samples"], int(found["modes"])
 
-    def _copied(
-        self, question: Question, samples: Array, held_out: Array, trained: Array
-    ) -> tuple[float, float]:
+    def _copied(self, brief: Brief, samples: Array, held_out: Array, trained: Array) -> tuple[float, float]:
         """The share of copies, of images alone, darker ones too, and how near samples lie."""
         images = _are_images(trained)
         measure = nearest_neighbours(shift=1 if images else 0)
         copied, ratio = 0.0, math.inf
         for seen in (np.asarray, toned) if images else (np.asarray,):
-            found = measure.of(_sampled(question, seen(samples), seen(held_out), seen(trained)))
+            found = measure.of(_sampled(brief, seen(samples), seen(held_out), seen(trained)))
             copied = max(copied, found["copied"])
             ratio = min(ratio, found["nearest_ratio"] if math.isfinite(found["nearest_ratio"]) else 1.0)
         return (copied if images else 0.0), ratio
@@ -241,7 +237,7 @@ def _are_images(x: Array) -> bool:
 
 
 def _misfit(network: Outline, examples: Examples) -> Failed | None:
-    """In what the players do not fit the data, or none."""
+    """In what the players do not fit the data, or None."""
     if not network.players:
         return Failed(
             "a spec with `adversarial`",
@@ -274,10 +270,12 @@ def _told(opinion: Opinion, number: int) -> str:
     )
 
 
-def _sampled(question: Question, samples: Array, held_out: Array, trained: Array) -> Sampled:
+def _sampled(brief: Brief, samples: Array, held_out: Array, trained: Array) -> Sampled:
     import torch
 
-    assert question.data is not None
+    assert brief.data is not None
     logits = torch.zeros(0)
-    made, real, known = (torch.from_numpy(np.ascontiguousarray(one)) for one in (samples, held_out, trained))
-    return Sampled(made, real, known, logits, logits, question.data, question.folder)
+    made, real, known = (
+        torch.from_numpy(np.ascontiguousarray(array)) for array in (samples, held_out, trained)
+    )
+    return Sampled(made, real, known, logits, logits, brief.data, brief.folder)

@@ -13,10 +13,11 @@ from builder.errors import Cause
 from builder.fields import NonNegative
 from builder.training.metrics import classification as known
 from builder.training.metrics.metric import Metric, metrics
-from grader.check import Check, Examples, Findings, Question, Role, Subject, Task
+from grader.check import Brief, Check, Subject
 from grader.checks.accuracy import wilson
+from grader.exchange import Examples, Findings, Role, Task
 from grader.outcome import Failed, Outcome, Passed
-from grader.running.predictions import asked, misfit, predicted
+from grader.running.predictions import misfit, predicted, prediction_task
 from grader.submission.submission import Submission
 
 TRAINING: Final = "training."
@@ -31,6 +32,11 @@ class generalisation(Check):
     `max` to `zero` the credit falls in a straight line (absent: beyond `max` there is none). A network that has
     learned nothing has no such gap: the check must need an accuracy, in the assignment.
     """
+
+    reads: ClassVar[tuple[Role, ...]] = ("model", "weights")
+    needs_examples: ClassVar[bool] = True
+    needs_training: ClassVar[bool] = True
+    needs_accuracy: ClassVar[bool] = True
 
     main: ClassVar[str | None] = "max"
     accepts: ClassVar[tuple[Accepted, ...]] = (
@@ -53,32 +59,18 @@ class generalisation(Check):
             raise Cause(f"`zero` is {self.zero:g}, and must be above `max`, {self.max:g}", field="zero")
         return self
 
-    @property
-    def reads(self) -> tuple[Role, ...]:
-        return ("model", "weights")
-
-    @property
-    def needs_examples(self) -> bool:
-        return True
-
-    @property
-    def needs_training(self) -> bool:
-        return True
-
-    @property
-    def needs_accuracy(self) -> bool:
-        return True
-
     def without_answers(self) -> Self:
+        """Hides ``max`` and ``zero``, which would tell what gap is allowed."""
         return self.model_copy(update={"max": 0.0, "zero": None})
 
-    def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
-        unseen, trained, network = question.examples, question.training, subject.network
+    def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
+        """The inputs of both parts without their labels; the costs of both add up."""
+        unseen, trained, network = brief.examples, brief.training, subject.network
         assert unseen is not None and trained is not None, "the runner loads both parts"
         wrong = misfit(network, unseen, self.metric)
         if wrong is not None or subject.is_reference:
             return wrong
-        first, second = asked(network, unseen), asked(network, trained, TRAINING)
+        first, second = prediction_task(network, unseen), prediction_task(network, trained, TRAINING)
         return Task(
             second.parameters | first.parameters,
             first.arrays | second.arrays,
@@ -87,18 +79,20 @@ class generalisation(Check):
         )
 
     def work(self, task: Task, submission: Submission) -> Findings:
+        """``outputs`` of the unseen examples and ``training.outputs`` of the training part."""
         outputs = {"outputs": predicted(task, submission)}
         return Findings(arrays=outputs | {f"{TRAINING}outputs": predicted(task, submission, TRAINING)})
 
-    def judge(self, question: Question, subject: Subject, found: Findings, reference: Findings) -> Outcome:
-        assert question.examples is not None and question.training is not None, "they were there in `prepare`"
-        unseen = self._value(question.examples, found, "outputs")
-        trained = self._value(question.training, found, f"{TRAINING}outputs")
+    def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        """The gap between the two values of the metric; credit falls from ``max`` to ``zero`` in a straight line."""
+        assert brief.examples is not None and brief.training is not None, "they were there in `prepare`"
+        unseen = self._value(brief.examples, found, "outputs")
+        trained = self._value(brief.training, found, f"{TRAINING}outputs")
         if unseen is None or trained is None:
             return Failed("outputs that are finite numbers", "not-a-number or infinity")
         gap = trained - unseen if self.metric.better == "higher" else unseen - trained
         name = type(self.metric).__name__
-        luck = self._luck(trained, unseen, question.training, question.examples)
+        luck = self._luck(trained, unseen, brief.training, brief.examples)
         told = (
             f"{name} {trained:.4g} in training and {unseen:.4g} on unseen examples: a gap of {gap:.3g}{luck}"
         )

@@ -17,12 +17,12 @@ from builder.component import Accepted, Rejected
 from builder.errors import Cause, DataError, RunError, SpecErrors
 from builder.fields import Count, Natural, Positive, Text
 from builder.shapes import TensorType
-from grader.check import Check, Findings, Question, Role, Subject, Task
-from grader.comparing.cell_equality import cell_of
+from grader.check import Brief, Check, Subject
 from grader.comparing.injection import INPUT_STREAM, stream
 from grader.comparing.matching import Matching, match, weighted
+from grader.exchange import Findings, Role, Task
 from grader.outcome import Failed, Outcome, Passed, Refusal
-from grader.outline import Outline, OutlineLayer
+from grader.outline import Outline, OutlineLayer, cell_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,27 +101,34 @@ class gradient_flow(Check):
 
     @property
     def reads(self) -> tuple[Role, ...]:
+        """The weights too, where the trained network is followed."""
         return ("model",) if self.at == "start" else ("model", "weights")
 
     @property
     def needs_reference(self) -> bool:
+        """The worker of the reference computes the ratio of the network in ``against``."""
         return self.against is not None
 
     def without_answers(self) -> Self:
+        """Hides the bounds and the network to compare with."""
         return type(self)(of=self.of, length=self.length, at=self.at, min=1.0, seed=self.seed)
 
-    def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
+    def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
+        """The layer and the state of ``of`` in the submission; ``Failed`` where it has none of that name.
+
+        Raises ``DataError`` if the file in ``against`` cannot be read.
+        """
         network = subject.network
         parameters: dict[str, Any] = {}
         if self.of is not None:
-            place = self._place(self.of, question, network)
+            place = self._place(self.of, brief, network)
             if not isinstance(place, tuple):
                 return place
             parameters["of"] = list(place)
         elif len(weighted(network)) < 2:
             return Failed("two layers with parameters at least", str(len(weighted(network))))
         if subject.is_reference and self.against is not None:
-            parameters["against"] = _text_of(question, self.against)
+            parameters["against"] = _text_of(brief, self.against)
         steps = self.length or 1
         return Task(
             parameters,
@@ -130,6 +137,7 @@ class gradient_flow(Check):
         )
 
     def work(self, task: Task, submission: Submission) -> Findings:
+        """``ratio`` of the network and, for the reference, ``against``: that of the network to compare with."""
         from builder.runtime.network.module import build
 
         if self.at == "trained" and submission.has("weights"):
@@ -144,7 +152,8 @@ class gradient_flow(Check):
             found["against"] = self._baseline(task.parameters["against"], submission)
         return Findings(found)
 
-    def judge(self, question: Question, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+    def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        """All or nothing: a ratio of 0, or one that is not finite, fails whatever the bounds are."""
         ratio = float(found.data["ratio"])
         least, most = self.min or 0.0, self.max or math.inf
         wanted = self._bounds(reference)
@@ -178,21 +187,21 @@ class gradient_flow(Check):
             )
         return ", ".join(told)
 
-    def _place(self, of: str, question: Question, network: Outline) -> tuple[str, str] | Failed:
+    def _place(self, of: str, brief: Brief, network: Outline) -> tuple[str, str] | Failed:
         """The submission's layer and state that ``of`` names."""
         name, _, state = of.rpartition(".")
         layer = network.layer(name)
-        if (layer is None or state not in _known(layer)) and question.reference is not None:
-            matching = match(question.reference, network, question.comparer)
-            ours = question.reference.layer(name)
+        if (layer is None or state not in _known(layer)) and brief.reference is not None:
+            matching = match(brief.reference, network, brief.comparer)
+            ours = brief.reference.layer(name)
             if isinstance(matching, Matching) and ours is not None and ours.name in matching.layers:
                 layer = network.layer(matching.layers[ours.name])
                 state = matching.states.get(ours.name, {}).get(state, state)
-        recurrent = [one for one in network.layers if one.states and one.shared_with is None]
+        recurrent = [layer for layer in network.layers if layer.states and layer.shared_with is None]
         if (layer is None or not layer.states) and len(recurrent) == 1:
             (layer,) = recurrent
         if layer is None or not layer.states:
-            listed = ", ".join(f"`{one.name}`" for one in recurrent) or "none"
+            listed = ", ".join(f"`{layer.name}`" for layer in recurrent) or "none"
             return Failed(f"a recurrent layer `{name}`", listed, f"Give the layer the name `{name}`.")
         return layer.name, state
 
@@ -267,16 +276,16 @@ class gradient_flow(Check):
 def _known(layer: OutlineLayer) -> set[str]:
     """The names of a recurrent layer's states and gates."""
     cell = cell_of(layer)
-    return {one.name for one in cell.equations} if cell else set(layer.states)
+    return {equation.name for equation in cell.equations} if cell else set(layer.states)
 
 
 def _recurrent(outline: Outline, name: str) -> OutlineLayer:
     """The layer of that name, or the only recurrent one."""
-    found = [layer for layer in outline.layers if layer.states]
-    named = [layer for layer in found if layer.name == name]
-    if len(named or found) != 1:
+    recurrent = [layer for layer in outline.layers if layer.states]
+    named = [layer for layer in recurrent if layer.name == name]
+    if len(named or recurrent) != 1:
         raise DataError(f"the network to compare with has no recurrent layer `{name}`")
-    return (named or found)[0]
+    return (named or recurrent)[0]
 
 
 def _of_outputs(network: Network, value: Callable[[], Tensor], names: tuple[str, str]) -> tuple[float, float]:
@@ -289,15 +298,15 @@ def _of_outputs(network: Network, value: Callable[[], Tensor], names: tuple[str,
     for name in names:
         watched(network.get_submodule(name), partial(seen.setdefault, name))
     loss = value()
-    found = torch.autograd.grad(loss, [seen[name] for name in names], allow_unused=True)
-    first, last = (0.0 if one is None else float(one.square().mean().sqrt()) for one in found)
+    slopes = torch.autograd.grad(loss, [seen[name] for name in names], allow_unused=True)
+    first, last = (0.0 if slope is None else float(slope.square().mean().sqrt()) for slope in slopes)
     return first, last
 
 
-def _text_of(question: Question, file: str) -> str:
+def _text_of(brief: Brief, file: str) -> str:
     """The text of a network in the assignment's folder. Raises ``DataError``."""
-    path = (question.folder / file).resolve()
-    if not path.is_relative_to(question.folder.resolve()):
+    path = (brief.folder / file).resolve()
+    if not path.is_relative_to(brief.folder.resolve()):
         raise DataError(f"`{file}` leaves the assignment's folder")
     try:
         return path.read_text(encoding="utf-8")

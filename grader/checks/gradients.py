@@ -6,7 +6,7 @@ Relative error ‖a − b‖/max(‖a‖, ‖b‖) in float64, as in Stanford's 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Self, final
 
 import numpy as np
 from pydantic import model_validator
@@ -15,8 +15,9 @@ from builder.component import Accepted, Choice, Rejected
 from builder.errors import Cause
 from builder.fields import Natural, Positive
 from builder.training.losses.loss import Loss, losses
-from grader.check import Array, Check, Findings, Question, Role, Subject, Task
+from grader.check import Brief, Check, Subject
 from grader.comparing.injection import Inputs, injected_task, input_names, read_inputs
+from grader.exchange import Array, Findings, Role, Task
 from grader.gradients.given_files import Given
 from grader.outcome import Blocked, Failed, Outcome, Passed, Refusal
 from grader.outline import Outline
@@ -47,6 +48,8 @@ class gradients(Check):
     parameters' names (`input` too, if you like), for the `given` input, weights and target: of the
     assignment's loss, to 1e-4. Each right array has its share of the points.
     """
+
+    needs_reference: ClassVar[bool] = True
 
     accepts = (
         Accepted(""),
@@ -98,19 +101,22 @@ class gradients(Check):
 
     @property
     def reads(self) -> tuple[Role, ...]:
+        """The model, or only the file of gradients that the student computed."""
         return ("model",) if self.of == "model" else ("gradients",)
 
     def how_to(self, role: Role) -> str | None:
+        """How NumPy and safetensors write the file."""
         return HOW_TO if role == "gradients" else None
 
-    @property
-    def needs_reference(self) -> bool:
-        return True
+    def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
+        """`of: model`: injected weights and inputs, as for `forward`, at three times the cost.
 
-    def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
+        `of: submitted`: the reference gets the given files, a submission the names and shapes that are expected.
+        Raises ``RunError`` if a given file does not fit the reference.
+        """
         if self.given is None:
-            entries = 2 * self.numerical * len(_parameters(question.required))
-            task = injected_task(question, subject, self.inputs, self.seed, FORWARD_AND_BACK + entries)
+            entries = 2 * self.numerical * len(_parameters(brief.required))
+            task = injected_task(brief, subject, self.inputs, self.seed, FORWARD_AND_BACK + entries)
             if isinstance(task, Blocked):
                 return task
             # A value and its gradient.
@@ -118,14 +124,18 @@ class gradients(Check):
         if subject.is_reference:
             from grader.gradients.backpropagation import given_task
 
-            return given_task(question, subject, self.given, self.loss)
-        given = read_inputs(question.folder, self.given.input, question.required.inputs)
+            return given_task(brief, subject, self.given, self.loss)
+        given = read_inputs(brief.folder, self.given.input, brief.required.inputs)
         names = input_names(len(given))
         inputs = {name: x.shape for name, x in zip(names, given.values(), strict=True) if x.dtype.kind == "f"}
-        wanted = _parameters(question.required) | inputs
+        wanted = _parameters(brief.required) | inputs
         return Task({"expected": {name: list(shape) for name, shape in wanted.items()}})
 
     def work(self, task: Task, submission: Submission) -> Findings:
+        """One array for each parameter and real input, by name.
+
+        Raises ``Refusal`` for a submitted file without any.
+        """
         if "expected" in task.parameters:
             return _submitted(task.parameters["expected"], submission)
         from grader.gradients.backpropagation import by_autograd, of_the_loss
@@ -134,14 +144,15 @@ class gradients(Check):
             return of_the_loss(task, submission)
         return by_autograd(task, submission, self.numerical)
 
-    def judge(self, question: Question, subject: Subject, found: Findings, reference: Findings) -> Outcome:
-        order = {name: place for place, name in enumerate(_parameters(question.required))}
+    def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        """Each array within the tolerance has its share; the relative error is ‖a − b‖/max(‖a‖, ‖b‖)."""
+        order = {name: place for place, name in enumerate(_parameters(brief.required))}
         names = [name for name in reference.arrays if ":" not in name]
         names.sort(key=lambda name: (order.get(name, len(order)), name))  # arrays come in any order
         if self.given is not None:
             # The input's gradient is wanted of nobody, and judged where it was handed in.
             handed_in = {*found.arrays, *found.data["shapes"]}
-            names = [n for n in names if n in _parameters(question.required) or n in handed_in]
+            names = [n for n in names if n in _parameters(brief.required) or n in handed_in]
         errors = {name: _error(found.arrays.get(name), reference.arrays[name]) for name in names}
         wrong = {name: error for name, error in errors.items() if not error <= self.bound}
         if not wrong:
@@ -200,7 +211,7 @@ def _percent(error: float) -> str:
 def _submitted(expected: Mapping[str, Any], submission: Submission) -> Findings:
     """The arrays that were handed in, of those that are wanted: no more than the reference's own.
 
-    Of one in another shape, its shape is told (a matrix may be transposed); of all others, some names.
+    Of an array in another shape only its shape is kept (a matrix may be transposed); of all others, some names.
     """
     arrays = submission.arrays("gradients")
     given: dict[str, Array] = {}

@@ -11,7 +11,8 @@ from builder.component import Accepted, Rejected
 from builder.errors import Cause
 from builder.fields import Count, Positive
 from builder.shapes import TensorType
-from grader.check import Array, Check, Findings, Question, Subject, Task
+from grader.check import Brief, Check, Subject
+from grader.exchange import Array, Findings, Task
 from grader.outcome import Failed, Outcome, Passed
 from grader.outline import Outline
 from grader.running.predictions import misfit, output_of
@@ -32,6 +33,10 @@ class learning(Check):
     every example, whichever is lower: a bad start makes no fall. What you handed in as weights is not used; so
     the check must need an accuracy, in the assignment.
     """
+
+    needs_training: ClassVar[bool] = True
+    needs_train: ClassVar[bool] = True
+    needs_accuracy: ClassVar[bool] = True
 
     accepts: ClassVar[tuple[Accepted, ...]] = (
         Accepted("{steps: 100, factor: 2}"),
@@ -58,23 +63,13 @@ class learning(Check):
                 raise Cause(f"expected at most {most:,} `{name}`, found {number:,}", field=name)
         return self
 
-    @property
-    def needs_training(self) -> bool:
-        return True
-
-    @property
-    def needs_train(self) -> bool:
-        return True
-
-    @property
-    def needs_accuracy(self) -> bool:
-        return True
-
     def without_answers(self) -> Self:
+        """Hides ``factor``; the number of steps and seeds stays."""
         return self.model_copy(update={"factor": 2.0})
 
-    def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
-        examples, train, network = question.training, question.train, subject.network
+    def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
+        """The training part and the `train` section; ``Failed`` if the output does not fit the loss."""
+        examples, train, network = brief.training, brief.train, subject.network
         assert examples is not None and train is not None, "the runner loads what the check needs"
         wrong = misfit(network, examples)
         if wrong is not None or subject.is_reference:
@@ -83,9 +78,10 @@ class learning(Check):
             train.loss.check(_row(network, examples.per_step), examples.target)
         except Cause as cause:
             return Failed(f"an output for {type(train.loss).__name__}", cause.problem, cause.hint)
-        return training_task(network, question, self.steps, self.seeds)
+        return training_task(network, brief, self.steps, self.seeds)
 
     def work(self, task: Task, submission: Submission) -> Findings:
+        """Outputs before and after training, ``before.0``, ``after.0``…, for each seed."""
         first = int(task.parameters["train"].get("seed", 0))
         arrays: dict[str, Array] = {}
         for place in range(self.seeds):
@@ -93,13 +89,12 @@ class learning(Check):
             arrays |= {f"before.{place}": before, f"after.{place}": after}
         return Findings(arrays=arrays)
 
-    def judge(self, question: Question, subject: Subject, found: Findings, reference: Findings) -> Outcome:
-        constant = loss_of_a_constant(question, found.arrays["before.0"].shape[1:])
+    def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        """The median over the seeds of start/end; credit grows from a factor of 1 to ``factor`` in a straight line."""
+        constant = loss_of_a_constant(brief, found.arrays["before.0"].shape[1:])
         falls = []
         for place in range(self.seeds):
-            before, after = (
-                loss_on(question, found.arrays[f"{when}.{place}"]) for when in ("before", "after")
-            )
+            before, after = (loss_on(brief, found.arrays[f"{when}.{place}"]) for when in ("before", "after"))
             start = min(before, constant) if math.isfinite(before) else constant
             falls.append((start / after if after > 0 else math.inf, before, after))
         falls.sort(key=lambda fall: fall[0] if math.isfinite(fall[2]) else 0.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, Self, final
+from typing import Any, ClassVar, Literal, Self, final
 
 from pydantic import model_validator
 
@@ -11,12 +11,10 @@ from builder.errors import Cause
 from builder.fields import Natural
 from builder.language.source import describe
 from builder.shapes import count
-from grader.check import Check, Findings, Question, Subject, Task
+from grader.check import Brief, Check, Subject
+from grader.exchange import Findings
 from grader.outcome import Failed, Outcome, Passed
 from grader.outline import Outline
-
-if TYPE_CHECKING:
-    from grader.submission.submission import Submission
 
 
 @final
@@ -26,6 +24,8 @@ class parameters(Check):
     At least `min`, at most `max`, exactly `equal`: a number, or `true` for as many as the reference has.
     `of: multiply_adds` counts the multiply-adds of one example instead. `gradspec shapes` shows both.
     """
+
+    takes_networks: ClassVar[bool] = True
 
     accepts = (
         Accepted("{max: 62000}"),
@@ -68,21 +68,13 @@ class parameters(Check):
 
     @property
     def needs_reference(self) -> bool:
+        """Only for `equal: true`, which means as many as the reference has."""
         return self.equal is True
 
-    @property
-    def takes_networks(self) -> bool:
-        return True
-
-    def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
-        return None
-
-    def work(self, task: Task, submission: Submission) -> Findings:
-        raise AssertionError("it is judged from the outlines alone")
-
-    def judge(self, question: Question, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+    def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        """All or nothing; the hint for a network with too many names the layer that has most of them."""
         value = self._count(subject.network)
-        least, most, wanted = self._wanted(question)
+        least, most, wanted = self._wanted(brief)
         if (least is None or value >= least) and (most is None or value <= most):
             return Passed(f"{value:,} {self._what}")
         many = most is not None and value > most
@@ -100,10 +92,10 @@ class parameters(Check):
     def _count(self, outline: Outline) -> int:
         return outline.parameters if self.of == "parameters" else outline.multiply_adds
 
-    def _wanted(self, question: Question) -> tuple[int | None, int | None, str]:
+    def _wanted(self, brief: Brief) -> tuple[int | None, int | None, str]:
         """The bounds, and how they are said."""
         if self.equal is not None:
-            exact = self._count(question.required) if self.equal is True else int(self.equal)
+            exact = self._count(brief.required) if self.equal is True else int(self.equal)
             return exact, exact, f"{exact:,} {self._what}"
         if self.min is None:
             return None, self.max, f"{self.max:,} {self._what} at most"

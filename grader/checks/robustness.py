@@ -13,18 +13,18 @@ from typing import Annotated, ClassVar, Final, Literal, Self, final
 import numpy as np
 from pydantic import model_validator
 
-from builder.component import Accepted, Choices, Component, Rejected
+from builder.component import Accepted, Catalogue, Choices, Component, Rejected
 from builder.data.section import Data
-from builder.errors import Cause
+from builder.errors import Cause, did_you_mean
 from builder.fields import Count, Natural, Probability
-from builder.robustness.attacks.attack import Attack
-from builder.robustness.disturbances.disturbance import Disturbance
+from builder.robustness.attacks.attack import Attack, attacks
+from builder.robustness.disturbances.disturbance import Disturbance, disturbances
 from builder.training.metrics.classification import predicted
-from grader.check import Array, Check, Examples, Findings, Question, Role, Subject, Task
+from grader.check import Brief, Check, Subject
 from grader.checks.accuracy import wilson
+from grader.exchange import Array, Examples, Findings, Role, Task
 from grader.outcome import Failed, Outcome, Passed
 from grader.running.predictions import held, misfit, said_of
-from grader.running.threats import named, passes, threats
 from grader.running.under_attack import (
     FEW,
     MORE,
@@ -36,10 +36,40 @@ from grader.running.under_attack import (
 from grader.submission.submission import Submission
 
 BATCH_VALUES: Final = 1 << 21
-FORWARD_AND_BACK: Final = 3
+FORWARD_AND_BACK: Final = 3  # times forward alone
 MASKED: Final = 0.01  # of the examples that are right: more make an evaluation that says nothing
 STRAY: Final = 0.02  # of the examples: what luck may do to one attack against another
 _HIDDEN: Final = "gradients that lead the attacks"
+_REPEATED: Final = ("steps", "restarts", "search_steps", "binary_search_steps")
+
+
+@final  # no check: the catalogue of checks reads `@final` alone on its line
+class _Threats(Catalogue[Component]):
+    """Both catalogues as one."""
+
+    def __init__(self) -> None:
+        super().__init__("attack or disturbance", "builder.robustness.attacks", Component)
+
+    def __contains__(self, name: object) -> bool:
+        return name in attacks or name in disturbances
+
+    def __iter__(self) -> Iterator[str]:
+        yield from attacks
+        yield from disturbances
+
+    def __getitem__(self, name: str) -> type[Component]:
+        return attacks[name] if name in attacks else disturbances[name]
+
+    def module_of(self, name: str) -> str:
+        return attacks.module_of(name) if name in attacks else disturbances.module_of(name)
+
+    def get(self, name: str) -> type[Component]:
+        if name not in self:
+            raise Cause(f"there is no {self.kind} `{name}`", did_you_mean(name, self))
+        return self[name]
+
+
+threats: Final[Catalogue[Component]] = _Threats()
 
 
 @final
@@ -53,6 +83,11 @@ class robustness(Check):
     there is no credit. `examples` is how many are tried (absent: all). The scale of your logits, and that of your
     input, make no difference.
     """
+
+    reads: ClassVar[tuple[Role, ...]] = ("model", "weights")
+    needs_reference: ClassVar[bool] = True
+    reference_needs: ClassVar[tuple[Role, ...]] = ("weights",)
+    needs_examples: ClassVar[bool] = True
 
     accepts: ClassVar[tuple[Accepted, ...]] = (
         Accepted("{worst_of: [{FGSM: {eps: 0.1}}, {PGD: {eps: 0.1, steps: 20}}], zero: 0.1, full: 0.5}"),
@@ -104,26 +139,12 @@ class robustness(Check):
             raise Cause(f"`full` is {self.full:g}, and must be above `zero`, {self.zero:g}", field="full")
         return self
 
-    @property
-    def reads(self) -> tuple[Role, ...]:
-        return ("model", "weights")
-
-    @property
-    def needs_reference(self) -> bool:
-        return True
-
-    @property
-    def reference_needs(self) -> tuple[Role, ...]:
-        return ("weights",)
-
-    @property
-    def needs_examples(self) -> bool:
-        return True
-
     def without_answers(self) -> Self:
+        """Hides ``zero`` and ``full``."""
         return self.model_copy(update={"zero": 0.0, "full": 1.0})
 
     def suits(self, data: Data, folder: Path) -> None:
+        """Data must have one class for each example, real inputs of fixed shape, and a declared range."""
         info = data.describe(folder)
         if info.target.classes is None or info.target.steps is not None:
             raise Cause("`robustness` counts examples that stay right, and the data has no class for each")
@@ -141,13 +162,14 @@ class robustness(Check):
                 except Cause as cause:
                     raise Cause(cause.problem, cause.hint, field=f"worst_of.{place}") from None
 
-    def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
-        examples, network = question.examples, subject.network
+    def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
+        """The inputs, clipped to their range; a submission also gets those that were attacked on the reference."""
+        examples, network = brief.examples, subject.network
         assert examples is not None, "the runner loads what `needs_examples` asks for"
         wrong = misfit(network, examples)
         if wrong is not None:
             return wrong
-        bounds = self._bounds(question)
+        bounds = self._bounds(brief)
         chosen = self._chosen(examples)
         inputs = np.clip(examples.inputs[chosen], *bounds)
         number, each, classes = len(inputs), held(network, 1), examples.target.classes or 2
@@ -163,7 +185,7 @@ class robustness(Check):
         more = 0 if subject.is_reference else MORE * work * min(FEW, number)
         arrays = {"inputs": inputs}
         if not subject.is_reference:
-            arrays |= {name: question.found.arrays[name] for name in self._given}
+            arrays |= {name: brief.found.arrays[name] for name in self._given}
         return Task(
             parameters,
             arrays,
@@ -172,12 +194,17 @@ class robustness(Check):
         )
 
     def work(self, task: Task, submission: Submission) -> Findings:
+        """The attacked inputs of the reference, or the logits of the submission under every threat."""
         against = against_the_reference if task.parameters["reference"] else against_the_submission
         return against(self.worst_of, task, submission)
 
-    def judge(self, question: Question, subject: Subject, found: Findings, reference: Findings) -> Outcome:
-        assert question.examples is not None, "they were there in `prepare`"
-        labels = question.examples.labels[self._chosen(question.examples)]
+    def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        """The share that stays right under all, without examples whose gradient is masked.
+
+        More than 1 % masked, or attacks on the reference that do more than those on the network itself: no credit.
+        """
+        assert brief.examples is not None, "they were there in `prepare`"
+        labels = brief.examples.labels[self._chosen(brief.examples)]
         few = spread(len(labels), FEW)
         right = {
             name: (predicted(rows) == (labels[few] if name.startswith("more.") else labels))
@@ -236,10 +263,10 @@ class robustness(Check):
         number = len(examples.inputs)
         return spread(number, self.examples or number)
 
-    def _bounds(self, question: Question) -> tuple[float, float]:
+    def _bounds(self, brief: Brief) -> tuple[float, float]:
         """What examples lie in."""
-        assert question.data is not None, "there are examples"
-        found = question.data.fitted.describe(question.folder).range
+        assert brief.data is not None, "there are examples"
+        found = brief.data.fitted.describe(brief.folder).range
         assert found is not None, "`suits` refuses data without one"
         return found
 
@@ -291,3 +318,22 @@ class robustness(Check):
                     f"{named(threat)} on the reference does more than on the network itself, whose gradients lead "
                     "nowhere"
                 )
+
+
+def named(threat: Component) -> str:
+    """A threat in a few words: ``PGD 0.1``, ``Rotation 15``, ``Blur severity 3``."""
+    name = type(threat).__name__
+    main = getattr(threat, threat.main or "", None)
+    if main is None and isinstance(threat, Disturbance):
+        return f"{name} severity {threat.severity}"
+    return name if main is None else f"{name} {main:g}"
+
+
+def passes(threat: Component, classes: int) -> int:
+    """How often a network is run forward and back for one example, at most."""
+    if not isinstance(threat, Attack):
+        return 0
+    times = classes if type(threat).__name__ == "DeepFool" else 1  # one gradient for each class
+    for name in _REPEATED:
+        times *= int(getattr(threat, name, None) or 1)
+    return -(-times * int(getattr(threat, "queries", FORWARD_AND_BACK)) // FORWARD_AND_BACK)

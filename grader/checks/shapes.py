@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Self, final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, final
 
 from pydantic import model_validator
 
@@ -18,14 +18,15 @@ from builder.errors import Cause, RunError, did_you_mean
 from builder.fields import Flag
 from builder.language.source import describe
 from builder.shapes import TensorType
-from grader.check import Check, Findings, Question, Subject, Task
-from grader.comparing.cell_equality import Comparer, cell_of
+from grader.check import Brief, Check, Subject
+from grader.comparing.cell_equality import CellComparer
 from grader.comparing.matching import PASSING, align, match_inputs
+from grader.exchange import Comparer, Findings, Task
 from grader.outcome import Blocked, Failed, Outcome, Passed
-from grader.outline import Outline, OutlineLayer
+from grader.outline import Outline, OutlineLayer, cell_of
 
 if TYPE_CHECKING:
-    from grader.submission.submission import Submission
+    pass
 
 SHOWN: Final = 3
 # A layer in another's place is one slip, not two; a right type counts before a right shape before a name.
@@ -59,6 +60,9 @@ class shapes(Check):
     type here, and so is a layer of torch's that means the same: what gates mean is for `structure`.
     """
 
+    needs_reference: ClassVar[bool] = True
+    takes_networks: ClassVar[bool] = True
+
     accepts = (
         Accepted(""),
         Accepted("{layers: changing}"),
@@ -83,29 +87,20 @@ class shapes(Check):
             raise Cause(f"expected `changing`, `all` or a list of names, found {found}", field="layers")
         return self
 
-    @property
-    def needs_reference(self) -> bool:
-        return True
-
-    @property
-    def takes_networks(self) -> bool:
-        return True
-
-    def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
+    def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
+        """No task: the outlines hold all shapes. Raises ``RunError`` for a listed layer that the reference lacks."""
         if not isinstance(self.layers, str):
-            known = {layer.name: layer for layer in question.required.layers}
+            known = {layer.name: layer for layer in brief.required.layers}
             for name in self.layers:
                 if name not in known:
                     raise RunError(f"the reference has no layer `{name}`", did_you_mean(name, known))
         return None
 
-    def work(self, task: Task, submission: Submission) -> Findings:
-        raise AssertionError("it is judged from the outlines alone")
-
-    def judge(self, question: Question, subject: Subject, found: Findings, reference: Findings) -> Outcome:
-        ours, theirs = question.required, subject.network
+    def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        """Layers are aligned by type, shape and name; each wrong, missing or extra one costs one share."""
+        ours, theirs = brief.required, subject.network
         wanted = [layer for layer in ours.layers if self._counts(layer)]
-        comparer = question.comparer or Comparer()
+        comparer = brief.comparer or CellComparer()
         slips, judged = self._slips(ours, theirs, wanted, partial(_same_type, comparer))
         if not slips:
             return Passed(f"{len(wanted)} layers are right")
@@ -141,8 +136,8 @@ class shapes(Check):
             wanted_inputs = _listed([f"an input {kind}" for kind in ours.inputs.values()])
             found_inputs = _listed([f"`{name}`: {kind}" for name, kind in theirs.inputs.items()])
             slips.append(_Slip(wanted_inputs or "no input", found_inputs or "no input", names.reason))
-        for one in wanted:
-            slip = self._slip(one, partner.get(one.name) or beside.take(one), same)
+        for layer in wanted:
+            slip = self._slip(layer, partner.get(layer.name) or beside.take(layer), same)
             slips += [] if slip is None else [slip]
         if isinstance(self.layers, str):
             taken = {other.name for _, other in pairs}
@@ -168,7 +163,7 @@ class shapes(Check):
         )
 
     def _shape(self, one: OutlineLayer, other: OutlineLayer) -> TensorType | None:
-        """What the reference's layer would give in the place of ``other``; none if it does not fit there."""
+        """What the reference's layer would give in the place of ``other``; None if it does not fit there."""
         if not self.follow_through:
             return one.output
         try:

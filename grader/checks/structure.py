@@ -5,29 +5,56 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Self, final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, final
 
 import numpy as np
 from pydantic import model_validator
 
 from builder.cells.meaning.equality import Counterexample, Equal
-from builder.component import Accepted, Rejected
+from builder.component import Accepted, Component, Rejected
 from builder.errors import Cause, RunError, did_you_mean
+from builder.fields import Text
 from builder.language.source import describe
 from builder.layers.layer import layers
-from grader.check import Array, Check, Findings, Question, Subject, Task
-from grader.comparing.cell_equality import Comparer, cell_of, known_cell
-from grader.comparing.gates import Gates
+from grader.check import Brief, Check, Subject
+from grader.comparing.cell_equality import CellComparer, known_cell
 from grader.comparing.matching import MOST_CELLS
+from grader.exchange import Array, Findings, Task
 from grader.outcome import Failed, Outcome, Passed
-from grader.outline import Outline, OutlineLayer
+from grader.outline import Outline, OutlineLayer, cell_of
 
 if TYPE_CHECKING:
     from builder.cells.cell import Cell
-    from grader.submission.submission import Submission
 
 DIGITS: Final = 4
 _BOUNDS: Final = "As in `{Conv2d: 2, Dropout: {min: 1, max: 3}}`."
+
+
+@final  # a section: the catalogue of checks reads `@final` alone on its line
+class Gates(Component):
+    """A cell of the submission, and the one it must be equal to.
+
+    `cell` is its name, or a layer's that is made of it; where the submission has none of that name, any cell
+    that its author wrote may be it. `equal_to` is a cell of the reference, or else of the shipped library, or
+    else `LSTM`, `GRU` or `RNN` of torch; `nn.LSTM` is always torch's, so a student can check it at home.
+    Absent, it is the reference's cell called as `cell`.
+    """
+
+    section_key: ClassVar[str | None] = "gates"
+    main: ClassVar[str | None] = "cell"
+    accepts = (Accepted("Memory"), Accepted("{cell: Memory, equal_to: nn.LSTM}"))
+    rejects = (
+        Rejected("{cell: 3}", "expected a text, found 3"),
+        Rejected("{equal_to: LSTM}", "`gates` needs `cell`"),
+    )
+
+    cell: Text
+    equal_to: Text | None = None
+
+    @property
+    def of_torch(self) -> bool:
+        """Whether it is held against one of torch's own."""
+        return (self.equal_to or "").startswith("nn.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +79,8 @@ class structure(Check):
     spelling do not count; where they mean something else, numbers show it. Each type that is named, and the
     gates, have the same share of the points.
     """
+
+    takes_networks: ClassVar[bool] = True
 
     accepts = (
         Accepted("{require: [Conv2d, Dropout], forbid: [LSTM]}"),
@@ -104,26 +133,22 @@ class structure(Check):
 
     @property
     def needs_reference(self) -> bool:
+        """Only for `gates` that are compared with a cell of the reference."""
         return self.gates is not None and not self.gates.of_torch
 
-    @property
-    def takes_networks(self) -> bool:
-        return True
-
-    def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
+    def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
+        """No task: the outlines hold the equations. Raises ``RunError`` if no known cell has the name."""
         if self.gates is not None:
-            self._wanted(self.gates, question)
+            self._wanted(self.gates, brief)
         return None
 
-    def work(self, task: Task, submission: Submission) -> Findings:
-        raise AssertionError("it is judged from the outlines alone")
-
-    def judge(self, question: Question, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+    def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        """Each type of `require`, `forbid` and `count`, and the gates, has the same share."""
         network = subject.network
         used = Counter(layer.type for layer in network.layers if not layer.own)
         judged = len(self.require) + len(self.forbid) + len(self.count or {}) + (self.gates is not None)
         slips = list(self._types(network, used))
-        if self.gates is not None and (slip := self._gates(self.gates, question, network)) is not None:
+        if self.gates is not None and (slip := self._gates(self.gates, brief, network)) is not None:
             slips.append(slip)
         if not slips:
             return Passed("the gates mean what they should" if self.gates else None)
@@ -149,33 +174,33 @@ class structure(Check):
                 yield _Slip(f"no `{name}`", f"`{where}`", f"`{name}` is not allowed here")
         for name, bounds in (self.count or {}).items():
             least, most = _bounds(name, bounds)
-            found = used[name]
-            if not least <= found <= (found if most is None else most):
-                way = "few" if found < least else "many"
-                yield _Slip(f"{_range(least, most)} `{name}`", str(found), f"too {way} `{name}`")
+            number = used[name]
+            if not least <= number <= (number if most is None else most):
+                way = "few" if number < least else "many"
+                yield _Slip(f"{_range(least, most)} `{name}`", str(number), f"too {way} `{name}`")
 
-    def _wanted(self, gates: Gates, question: Question) -> Cell:
+    def _wanted(self, gates: Gates, brief: Brief) -> Cell:
         """The equations that the cell is held against. Raises ``RunError`` if there are none."""
         name = gates.equal_to or gates.cell
-        own = {layer.type: layer for layer in question.reference.layers} if question.reference else {}
+        own = {layer.type: layer for layer in brief.reference.layers} if brief.reference else {}
         layer = None
-        if question.reference is not None and not gates.of_torch:
-            named = question.reference.layer(name)
+        if brief.reference is not None and not gates.of_torch:
+            named = brief.reference.layer(name)
             layer = own[name] if name in own and own[name].equations is not None else named
         cell = cell_of(layer) if layer is not None else None
         cell = cell or known_cell(name)
         if cell is None:
-            known = [one for one in own if own[one].equations is not None]
+            known = [type for type in own if own[type].equations is not None]
             raise RunError(
                 f"there is no cell `{name}` in the reference, in the library or in torch",
                 did_you_mean(name, known),
             )
         return cell
 
-    def _gates(self, gates: Gates, question: Question, network: Outline) -> _Slip | None:
+    def _gates(self, gates: Gates, brief: Brief, network: Outline) -> _Slip | None:
         """What is wrong with the submission's cell."""
-        wanted = self._wanted(gates, question)
-        comparer = question.comparer or Comparer()
+        wanted = self._wanted(gates, brief)
+        comparer = brief.comparer or CellComparer()
         mine = _mine(gates.cell, network)
         label = f"a cell `{gates.cell}` that means the same as `{gates.equal_to or gates.cell}`"
         if not mine:
@@ -183,13 +208,13 @@ class structure(Check):
             return _Slip(
                 label, f"the cells {listed}" if listed != "none" else "no cell", "the cell is missing"
             )
-        found: list[tuple[Cell, Counterexample | None]] = []
+        answers: list[tuple[Cell, Counterexample | None]] = []
         for cell in mine:
             answer = comparer.compare(wanted, cell)
             if isinstance(answer, Equal):
                 return None
-            found.append((cell, answer))
-        cell, apart = found[0]
+            answers.append((cell, answer))
+        cell, apart = answers[0]
         if apart is None:
             return _Slip(
                 label,

@@ -10,7 +10,8 @@ from typing import ClassVar, Final, final
 from builder.component import Accepted, Rejected
 from builder.errors import SpecErrors, did_you_mean
 from builder.language.source import Mapping, Node, Scalar
-from grader.check import Allow, Check, Findings, Question, Subject, Task
+from grader.check import Brief, Check, Subject
+from grader.exchange import Allow, Findings, Task
 from grader.outcome import Failed, Outcome, Passed, Refusal
 from grader.outline import Outline
 from grader.submission.limits import MOST_EQUATIONS
@@ -28,20 +29,23 @@ class valid(Check):
     it runs even where an assignment does not list it; then it is worth nothing by itself.
     """
 
+    takes_networks: ClassVar[bool] = True
+
     accepts: ClassVar[tuple[Accepted, ...]] = (Accepted(""),)
     rejects: ClassVar[tuple[Rejected, ...]] = (
         Rejected("{strict: true}", "`valid` has no field `strict`"),
         Rejected("5", "`valid` takes no fields, found 5"),
     )
 
-    @property
-    def takes_networks(self) -> bool:
-        return True
-
-    def prepare(self, question: Question, subject: Subject) -> Task | Outcome | None:
+    def prepare(self, brief: Brief, subject: Subject) -> Task | Outcome | None:
+        """An empty task: the worker reads the model file and needs nothing else."""
         return Task()
 
     def work(self, task: Task, submission: Submission) -> Findings:
+        """``errors``, the lines of ``holes`` and, of a complete model, its ``outline`` and ``numbers`` in its text.
+
+        Raises ``Refusal`` for a cell of more than 64 equations.
+        """
         try:
             spec = submission.spec
         except SpecErrors as errors:
@@ -58,7 +62,8 @@ class valid(Check):
             data["numbers"] = sum(_numbers(without(submission.document, "data", "train", "expect").root))
         return Findings(data)
 
-    def judge(self, question: Question, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+    def judge(self, brief: Brief, subject: Subject, found: Findings, reference: Findings) -> Outcome:
+        """Errors first, then holes, then layer types and numbers that are not allowed; all or nothing."""
         errors, holes = found.data["errors"], found.data.get("holes", [])
         if errors:
             count = "1 error" if len(errors) == 1 else f"{len(errors)} errors"
@@ -73,7 +78,7 @@ class valid(Check):
             lines = f"line{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers[:SHOWN]))}"
             places = f"{len(holes)} place{'s' if len(holes) > 1 else ''}"
             return Failed("a model without `???`", f"{places} to fill: {lines}")
-        return _forbidden(question.allow, subject.network, int(found.data["numbers"])) or Passed()
+        return _forbidden(brief.allow, subject.network, int(found.data["numbers"])) or Passed()
 
 
 def outline_of(found: Findings) -> Outline | None:

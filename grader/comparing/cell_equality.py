@@ -1,4 +1,4 @@
-"""Do two cells mean the same? Asked of a worker that holds both and nothing else of anybody.
+"""Whether two cells mean the same, found out in a worker that holds both and no submission.
 
 A submission's equations leave its worker as text and are read again here. Comparing them takes numbers, and
 time that grows with what was written: so it is done in a fresh process under the limits of every other step,
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import cache, lru_cache
+from functools import cache
 from threading import Lock
 from typing import Any, Final, final
 
@@ -18,14 +18,11 @@ import numpy as np
 from builder.cells.cell import Cell
 from builder.cells.meaning.correspondence import Leaf
 from builder.cells.meaning.equality import Counterexample, Equal
-from builder.cells.meaning.recognition import Kind, torch_cells
-from builder.cells.reader import read_cell
 from builder.cells.shipped import shipped_cell
-from builder.errors import Place, Report, RunError
-from builder.language.source import read_text
-from grader.check import Findings, Task
+from builder.errors import RunError
+from grader.exchange import Findings, Task
 from grader.outcome import Broken, Failed
-from grader.outline import OutlineLayer
+from grader.outline import revived
 
 COMPARISON: Final = -1  # in place of a check's number
 _ARRAYS: Final = ("x", "one_output", "other_output")
@@ -34,49 +31,8 @@ _WEIGHTS: Final = ("one_weights", "other_weights")
 Ask = Callable[[Task], Findings | Failed | Broken]
 
 
-def revived(name: str, equations: dict[str, Any]) -> Cell:
-    """The cell that is written so. Raises ``SpecErrors`` for what is none."""
-    return _revived(name, json.dumps(equations, ensure_ascii=False))
-
-
-@lru_cache(maxsize=256)
-def _revived(name: str, text: str) -> Cell:
-    report = Report()
-    node = read_text(text, f"<{name}>").root
-    cell = read_cell(name, Place(f"<{name}>", 1, 1), node, report)
-    report.raise_errors()
-    assert cell is not None, "without errors and holes there is a cell"
-    return cell
-
-
-def cell_of(layer: OutlineLayer) -> Cell | None:
-    """The equations of a recurrent layer: its own, or torch's. None for another layer, or a projected LSTM."""
-    if layer.equations is not None:
-        return layer.cell
-    if not layer.states or layer.fields.get("proj_size"):
-        return None
-    return torch_cell(layer.type, str(layer.fields.get("nonlinearity", "tanh")), bool(layer.fields["bias"]))
-
-
-@cache
-def torch_cell(type: str, nonlinearity: str = "tanh", bias: bool = True) -> Cell | None:
-    """``nn.LSTM``, ``nn.GRU`` or ``nn.RNN`` as equations; none for another name."""
-    kinds: dict[str, Kind] = {
-        "LSTM": "LSTM",
-        "GRU": "GRU",
-        "RNN": "RNN_RELU" if nonlinearity == "relu" else "RNN_TANH",
-    }
-    if type not in kinds:
-        return None
-    cell = torch_cells()[kinds[type]]
-    if bias:
-        return cell
-    text = json.dumps(cell.written).replace(" + b_ih", "").replace(" + b_hh", "")
-    return revived(type, json.loads(text))
-
-
 def known_cell(name: str) -> Cell | None:
-    """A cell of the shipped library, or one of torch's, as ``LSTM`` or ``nn.LSTM``; none if there is none.
+    """A cell of the shipped library, or one of torch's, as ``LSTM`` or ``nn.LSTM``; None if there is none.
 
     Torch's have one bias where its two are only ever added, as a lecturer writes them: it is the same function,
     and a student's weights then all have a counterpart.
@@ -107,8 +63,8 @@ def _textbook() -> dict[str, Cell]:
 
 
 @final
-class Comparer:
-    """Compares cells, each pair once. ``ask`` has it done, or none: here, in this process."""
+class CellComparer:
+    """Compares cells, each pair once. ``ask`` hands the work to a worker; None: it is done in this process."""
 
     def __init__(self, ask: Ask | None = None) -> None:
         self._ask: Final = ask or compared
@@ -116,7 +72,7 @@ class Comparer:
         self._lock: Final = Lock()
 
     def compare(self, one: Cell, other: Cell) -> Equal | Counterexample | None:
-        """How they correspond, or numbers that tell them apart; none if to find out would cost too much.
+        """How they correspond, or numbers that tell them apart; None if deciding would cost too much.
 
         Raises ``RunError`` if it went wrong on our side.
         """

@@ -19,9 +19,10 @@ from builder.component import Accepted, Component, Rejected
 from builder.errors import Cause, DataError
 from builder.fields import Count, Natural, Text
 from builder.shapes import Shape, TensorType, count
-from grader.check import Array, Question, Subject, Task
+from grader.check import Brief, Subject
 from grader.comparing.matching import match, match_inputs, own_state, weighted
 from grader.comparing.translation import Piece, assembled
+from grader.exchange import Array, Task
 from grader.outcome import Blocked
 from grader.outline import Outline, OutlineLayer
 
@@ -72,8 +73,10 @@ class Inputs(Component):
         return self
 
     def arrays(self, folder: Path, reference: Outline) -> dict[str, Array]:
-        """An array N×… for each of the reference's inputs, and the lengths along each free axis under
-        ``<input>_lengths``, N. Raises ``DataError`` if the file does not fit."""
+        """An array N×… for each of the reference's inputs, and N lengths along each free axis.
+
+        The lengths are named ``<input>_lengths``. Raises ``DataError`` if the file does not fit.
+        """
         types = reference.inputs
         if self.file is not None:
             return read_inputs(folder, self.file, types) | read_lengths(folder, self.file, reference)
@@ -108,16 +111,16 @@ def _drawn_lengths(examples: int, steps: int, random: np.random.Generator) -> Ar
 
 def read_inputs(folder: Path, file: str, types: Mapping[str, TensorType]) -> dict[str, Array]:
     """The inputs in an ``.npz`` of the assignment's folder. Raises ``DataError`` if they do not fit."""
-    found = read_npz(folder, file)
-    if len(types) == 1 and len(arrays_alone := [k for k in found if not k.endswith(LENGTHS)]) == 1:
-        found = {next(iter(types)): found[arrays_alone[0]]}
-    if len(types) == len(found) == 1:
-        found = dict(zip(types, found.values(), strict=True))
+    stored = read_npz(folder, file)
+    if len(types) == 1 and len(arrays_alone := [k for k in stored if not k.endswith(LENGTHS)]) == 1:
+        stored = {next(iter(types)): stored[arrays_alone[0]]}
+    if len(types) == len(stored) == 1:
+        stored = dict(zip(types, stored.values(), strict=True))
     arrays: dict[str, Array] = {}
     for name, kind in types.items():
-        if name not in found:
-            raise DataError(f"`{file}` has no array `{name}`", f"It has: {', '.join(found)}.")
-        array = found[name]
+        if name not in stored:
+            raise DataError(f"`{file}` has no array `{name}`", f"It has: {', '.join(stored)}.")
+        array = stored[name]
         if not kind.fits(array.shape[1:]) or not len(array):
             raise DataError(f"`{name}` in `{file}` must be {kind}, and its shape is {list(array.shape)}")
         if kind.vocabulary is not None:
@@ -135,14 +138,14 @@ def read_inputs(folder: Path, file: str, types: Mapping[str, TensorType]) -> dic
 
 def read_lengths(folder: Path, file: str, reference: Outline) -> dict[str, Array]:
     """The lengths in an ``.npz``, where it has any. Raises ``DataError`` if they are none."""
-    found = read_npz(folder, file)
+    stored = read_npz(folder, file)
     lengths: dict[str, Array] = {}
     for symbol, name in reference.lengths.items():
-        array = found.get(f"{name}{LENGTHS}")
-        if array is None or name not in found:
+        array = stored.get(f"{name}{LENGTHS}")
+        if array is None or name not in stored:
             continue
-        steps = found[name].shape[1 + reference.inputs[name].shape.index(symbol)]
-        whole = array.dtype.kind in "iu" and array.shape == (len(found[name]),)
+        steps = stored[name].shape[1 + reference.inputs[name].shape.index(symbol)]
+        whole = array.dtype.kind in "iu" and array.shape == (len(stored[name]),)
         if not whole or array.min() < 1 or array.max() > steps:
             raise DataError(
                 f"`{name}{LENGTHS}` in `{file}` must hold a whole number from 1 to {steps} for each example"
@@ -193,14 +196,14 @@ def reals(array: Array, name: str, file: str) -> Array:
 
 
 def injected_task(
-    question: Question, subject: Subject, inputs: Inputs, seed: int, passes: int = 1
+    brief: Brief, subject: Subject, inputs: Inputs, seed: int, passes: int = 1
 ) -> Task | Blocked:
     """The task of a check that gives both networks the same weights and inputs, or what stands in the way.
 
     ``passes`` counts how often the work runs the network, forward and back.
     """
-    reference, network = question.required, subject.network
-    matching = match(reference, network, question.comparer)
+    reference, network = brief.required, subject.network
+    matching = match(reference, network, brief.comparer)
     if isinstance(matching, Blocked):
         return matching
     names = match_inputs(reference, network)
@@ -208,7 +211,7 @@ def injected_task(
         return names
     if not names:
         return Blocked("inputs", "there is no input to give values to")
-    arrays = inputs.arrays(question.folder, reference)
+    arrays = inputs.arrays(brief.folder, reference)
     examples = len(next(iter(arrays.values())))
     steps = longest(reference.inputs, arrays)
     return Task(

@@ -1,4 +1,4 @@
-"""What a layer gives, seen as it gives it. Inside a worker."""
+"""The outputs of a network's layers, caught while it runs. Inside a worker."""
 
 from __future__ import annotations
 

@@ -21,10 +21,11 @@ from typing import Final, TypeVar
 
 from builder.cells.meaning.equality import Equal
 from builder.shapes import Shape, Size, TensorType
-from grader.comparing.cell_equality import Comparer, cell_of
+from grader.comparing.cell_equality import CellComparer
 from grader.comparing.translation import Piece, translated, whole
+from grader.exchange import Comparer
 from grader.outcome import Blocked
-from grader.outline import Outline, OutlineLayer
+from grader.outline import Outline, OutlineLayer, cell_of
 
 PASSING: Final = frozenset({"Identity", "Dropout", "Dropout1d", "Dropout2d", "AlphaDropout"})
 COMMUTING: Final = frozenset({"Add", "Multiply"})
@@ -77,7 +78,7 @@ def match(reference: Outline, submission: Outline, comparer: Comparer | None = N
     Else they are paired by name, where the maps of names to shapes are equal; else the i-th with the i-th in
     file order, where types and shapes agree pair by pair. ``comparer`` compares the equations of cells.
     """
-    kinds = _Kinds(reference, submission, comparer or Comparer())
+    kinds = _Kinds(reference, submission, comparer or CellComparer())
     paired = _by_wiring(reference, submission, kinds)
     if paired is None and reference.state == submission.state:  # as maps: the order does not count
         paired = {layer.name: layer.name for layer in weighted(reference)}
@@ -227,7 +228,7 @@ def _alike(wanted: TensorType, found: TensorType, symbols: dict[Size, Size]) -> 
 
 
 def match_outputs(reference: Outline, submission: Outline) -> dict[str, str] | None:
-    """The submission's output for each of the reference's, by name or order; none if there are more or fewer."""
+    """The submission's output for each of the reference's, by name or order; None if there are more or fewer."""
     if reference.outputs.keys() == submission.outputs.keys():
         return {name: name for name in reference.outputs}
     if len(reference.outputs) != len(submission.outputs):
@@ -276,7 +277,7 @@ class _Node:
 
 
 def _by_wiring(reference: Outline, submission: Outline, kinds: _Kinds) -> dict[str, str] | None:
-    """The pairing under which both networks are wired alike, or none if there is no such pairing."""
+    """The pairing under which both networks are wired alike, or None if there is no such pairing."""
     ends = {
         **{("input", name): place for place, name in enumerate(reference.inputs)},
         **{("output", name): place for place, name in enumerate(reference.outputs)},

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from builder.shapes import TensorType
 from builder.spec.graph import Graph
-from grader.check import Task
 from grader.comparing.injection import LENGTHS
+from grader.exchange import Task
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -18,7 +18,7 @@ from builder.cells.meaning.correspondence import UNIT, Leaf
 from builder.cells.meaning.equality import Equal
 from builder.cells.meaning.recognition import PACKED
 from builder.shapes import Shape
-from grader.check import Array
+from grader.exchange import Array
 from grader.outline import OutlineLayer
 
 Block = tuple[tuple[int, int], ...]  # from and to, for each axis
@@ -97,7 +97,7 @@ def pulled_back(
 
 
 def translated(one: OutlineLayer, other: OutlineLayer, equal: Equal) -> tuple[Piece, ...] | None:
-    """How the state of ``other`` is made of that of ``one``, the reference's; none if something is not told.
+    """How the state of ``other`` is made of that of ``one``, the reference's; None if a part is missing.
 
     Both have as many layers, directions and values. The keys are the layers' own, without their names.
     """

@@ -13,7 +13,7 @@ from builder.files.weights import read_header
 from builder.language.source import read_text
 from builder.reader import Reader
 from builder.training.losses.loss import Loss, losses
-from grader.check import Array, Findings, Question, Subject, Task
+from grader.check import Brief, Subject
 from grader.comparing.injection import (
     DIRECTION_STREAM,
     ENTRY_STREAM,
@@ -27,6 +27,7 @@ from grader.comparing.injection import (
 )
 from grader.comparing.padding import Padding
 from grader.comparing.translation import pulled_back
+from grader.exchange import Array, Findings, Task
 from grader.outline import Outline
 
 if TYPE_CHECKING:
@@ -101,9 +102,9 @@ def _hold_against_differences(network: Network, value: Callable[[], Tensor], ent
                 )
 
 
-def given_task(question: Question, subject: Subject, given: Given, loss: Loss | None) -> Task:
+def given_task(brief: Brief, subject: Subject, given: Given, loss: Loss | None) -> Task:
     """What the reference's worker needs for a loss's gradients. Raises ``RunError`` if files do not fit."""
-    outline, folder = subject.network, question.folder
+    outline, folder = subject.network, brief.folder
     arrays = {f"input.{k}": a for k, a in read_inputs(folder, given.input, outline.inputs).items()}
     targets = read_npz(folder, given.target)
     target = targets.get("target", next(iter(targets.values())) if len(targets) == 1 else None)
@@ -118,18 +119,18 @@ def given_task(question: Question, subject: Subject, given: Given, loss: Loss | 
         raise DataError(f"`target` in `{given.target}` must be for {examples} examples")
     whole = target.dtype.kind in "iu"
     arrays["target"] = target.astype(np.int64) if whole else reals(target, "target", given.target)
-    arrays |= {f"weight.{name}": array for name, array in _weights(question, given.weights, outline).items()}
-    chosen = loss or question.loss
+    arrays |= {f"weight.{name}": array for name, array in _weights(brief, given.weights, outline).items()}
+    chosen = loss or brief.loss
     if chosen is None:
         raise DataError("there is no loss to differentiate", "Write `loss` at the check, or `train` above.")
     return Task({"loss": {type(chosen).__name__: chosen.plain()}}, arrays)
 
 
-def _weights(question: Question, file: str, outline: Outline) -> dict[str, Array]:
+def _weights(brief: Brief, file: str, outline: Outline) -> dict[str, Array]:
     from safetensors.numpy import load_file
 
-    path = (question.folder / file).resolve()
-    if not path.is_relative_to(question.folder.resolve()):
+    path = (brief.folder / file).resolve()
+    if not path.is_relative_to(brief.folder.resolve()):
         raise DataError(f"`{file}` leaves the assignment's folder")
     read_header(path)
     arrays = load_file(path)

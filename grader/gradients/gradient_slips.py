@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from builder.shapes import Shape, count
-from grader.check import Array, Findings
+from grader.exchange import Array, Findings
 
 SHOWN_SIDE: Final = 8
 
@@ -45,7 +45,7 @@ class Slips:
         return f"{name}{_index(place)} = {found[place]:.6g} (relative error {self.wrong[name]:.2g})"
 
     def hint(self) -> str | None:
-        """The slip behind each wrong array, where it shows; slips of several arrays are told once."""
+        """The slip behind each wrong array, where it shows; a slip of several arrays is named once."""
         told: dict[str, list[str]] = {}
         for name in self.wrong:
             if (slip := self.slip(name)) is not None:
@@ -58,7 +58,7 @@ class Slips:
         return "Start at the output: check dL/d(output) by hand, then one layer at a time back."
 
     def slip(self, name: str) -> str | None:
-        """The slip that explains the array, or none."""
+        """The slip that explains the array, or None."""
         found, wanted = self.submitted.arrays.get(name), self.reference.arrays[name]
         if found is None:
             return self._of_shape(self._shape(name), wanted)

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from grader.assignment.assignment import Assignment, Planned, read_assignment
-from grader.check import Check, Findings, Question, Role, Task
+from grader.check import Brief, Check
+from grader.exchange import Findings, Role, Task
 from grader.marking.marking import Marker
 from grader.outcome import Broken, Failed
 from grader.results.result import CheckResult
@@ -49,24 +50,30 @@ def check_folder(assignment: str | Path, folder: str | Path) -> HomeResult:
     A check that is held against the reference or unseen data is listed, not run; a hidden one is not even
     listed. Raises ``SpecErrors`` for a wrong assignment, and ``OSError`` for what is not there.
     """
-    asked, own = read_assignment(Path(assignment), released=True), Path(folder).resolve()
+    released, own = read_assignment(Path(assignment), released=True), Path(folder).resolve()
     if not own.is_dir():
         raise NotADirectoryError(f"{folder} is no folder")
-    order = asked.order
-    here = frozenset(one.name for one in asked.checks if _public(one))
-    skip = frozenset(one.name for one in order) - here
+    order = released.order
+    here = frozenset(planned.name for planned in released.checks if _public(planned))
+    skip = frozenset(planned.name for planned in order) - here
     limits = Limits()
-    marker = Marker(Question(asked.folder, allow=asked.allow), order, limits)
-    at_home = _AtHome(own, asked.submission, tuple(one.check for one in order), limits)
-    outcomes = marker.mark(own, asked.submission, at_home, [], skip)
+    marker = Marker(Brief(released.folder, allow=released.allow), order, limits)
+    at_home = _AtHome(own, released.submission, tuple(planned.check for planned in order), limits)
+    outcomes = marker.mark(own, released.submission, at_home, [], skip)
     return HomeResult(
-        asked,
-        tuple(CheckResult(one, outcomes[one.name]) for one in asked.checks if one.name in here),
-        tuple(one for one in asked.checks if one.name in skip and one.visibility == "visible"),
+        released,
+        tuple(
+            CheckResult(planned, outcomes[planned.name])
+            for planned in released.checks
+            if planned.name in here
+        ),
+        tuple(
+            planned for planned in released.checks if planned.name in skip and planned.visibility == "visible"
+        ),
     )
 
 
-def _public(one: Planned) -> bool:
-    check = one.check
+def _public(planned: Planned) -> bool:
+    check = planned.check
     needed = check.needs_reference or check.needs_examples or check.needs_training
-    return one.visibility == "visible" and not needed
+    return planned.visibility == "visible" and not needed

@@ -11,14 +11,15 @@ from typing import Protocol
 
 from builder.errors import RunError
 from grader.assignment.assignment import Planned
-from grader.check import Findings, Question, Role, Subject, Task
+from grader.check import Brief, Subject
 from grader.checks.valid import outline_of
+from grader.exchange import Findings, Role, Task
 from grader.outcome import Blocked, Broken, Failed, Outcome, Passed, fraction_of
 from grader.submission.limits import Limits
 
 
-class Asked(Protocol):
-    """Whoever does a check's work on an open submission: a worker, or this process at home."""
+class OpenSubmission(Protocol):
+    """A submission that is open for a check's work: in a worker, or in this process at home."""
 
     def ask(self, check: int, task: Task) -> Findings | Failed | Broken:
         """The findings of the check with this number, or how it ended without."""
@@ -31,7 +32,7 @@ class Marker:
     ``checks`` stand in the order in which they run. ``reference`` holds the reference's findings by check.
     """
 
-    question: Question
+    brief: Brief
     checks: tuple[Planned, ...]
     limits: Limits
     reference: Mapping[str, Findings] = field(default_factory=dict)
@@ -40,7 +41,7 @@ class Marker:
         self,
         folder: Path,
         names: Mapping[Role, str],
-        asked: Asked,
+        opened: OpenSubmission,
         log: list[str],
         skip: frozenset[str] = frozenset(),
     ) -> dict[str, Outcome]:
@@ -49,7 +50,7 @@ class Marker:
         What goes wrong on our side is described in ``log``.
         """
         files = frozenset(role for role, name in names.items() if os.path.lexists(folder / name))
-        run = _Run(self, Subject(None, files), names, asked, log)
+        run = _Run(self, Subject(None, files), names, opened, log)
         for index, planned in enumerate(self.checks):
             if planned.name not in skip:
                 run.outcomes[planned.name] = run.judged(index, planned)
@@ -63,7 +64,7 @@ class _Run:
     marker: Marker
     subject: Subject
     names: Mapping[Role, str]
-    asked: Asked
+    opened: OpenSubmission
     log: list[str]
     outcomes: dict[str, Outcome] = field(default_factory=dict)
 
@@ -80,7 +81,7 @@ class _Run:
         """What keeps a check from being judged at all."""
         needs = dict(planned.needs)
         if planned.type != "valid" and "model" in planned.check.reads:
-            needs |= {one.name: 1.0 for one in self.marker.checks if one.type == "valid"}
+            needs |= {known.name: 1.0 for known in self.marker.checks if known.type == "valid"}
         for name, part in needs.items():
             outcome = self.outcomes.get(name, Passed())
             reached = fraction_of(outcome)
@@ -102,19 +103,19 @@ class _Run:
     def _judged(self, index: int, planned: Planned) -> Outcome:
         check = planned.check
         known = self.marker.reference.get(planned.name, Findings())
-        question = replace(self.marker.question, found=known)
-        task = check.prepare(question, self.subject)
+        brief = replace(self.marker.brief, found=known)
+        task = check.prepare(brief, self.subject)
         found: Findings | Outcome = Findings()
         if isinstance(task, Task):
             refused = self.marker.limits.refuse(self.subject.outline, task)
-            found = refused or self.asked.ask(index, task)
+            found = refused or self.opened.ask(index, task)
         elif task is not None:
             return task
         if not isinstance(found, Findings):
             return found
         if planned.type == "valid":
             self.subject = replace(self.subject, outline=outline_of(found))
-        return check.judge(question, self.subject, found, known)
+        return check.judge(brief, self.subject, found, known)
 
 
 def _why(outcome: Outcome, reached: float, part: float) -> str:

@@ -6,22 +6,24 @@ from dataclasses import replace
 
 from builder.errors import DataError, RunError
 from grader.assignment.assignment import Assignment
-from grader.check import Examples, Findings, Question, Subject, Task
+from grader.check import Brief, Subject
 from grader.checks.valid import outline_of
-from grader.comparing.cell_equality import Comparer
-from grader.marking.marking import Asked, Marker
+from grader.exchange import Comparer, Examples, Findings, Task
+from grader.marking.marking import Marker, OpenSubmission
 from grader.outcome import Broken, Failed, Outcome, Passed
 from grader.results.result import shown
 from grader.submission.limits import Limits
 
 
-def examine(assignment: Assignment, asked: Asked, limits: Limits, comparer: Comparer | None = None) -> Marker:
+def examine(
+    assignment: Assignment, opened: OpenSubmission, limits: Limits, comparer: Comparer | None = None
+) -> Marker:
     """A marker that knows the reference, after the reference has passed its own checks.
 
-    ``asked`` has the reference open; ``comparer`` tells which cells mean the same. Raises ``RunError``: a
+    ``opened`` has the reference open; ``comparer`` tells which cells mean the same. Raises ``RunError``: a
     reference that fails means that the question is wrong, which must be known before a class is graded.
     """
-    question = Question(
+    brief = Brief(
         assignment.folder,
         examples=load_examples(assignment),
         allow=assignment.allow,
@@ -31,32 +33,32 @@ def examine(assignment: Assignment, asked: Asked, limits: Limits, comparer: Comp
         train=assignment.train,
         data=assignment.data,
     )
-    marker = Marker(question, assignment.order, limits)
+    marker = Marker(brief, assignment.order, limits)
     if not assignment.reference:
         return marker
     files = frozenset(assignment.reference)
     findings: dict[str, Findings] = {}
     for index, planned in enumerate(assignment.order):
-        subject = Subject(question.reference, files, is_reference=True)
-        found = _found(planned.name, index, marker, subject, asked)
+        subject = Subject(brief.reference, files, is_reference=True)
+        found = _found(planned.name, index, marker, subject, opened)
         findings[planned.name] = found
         if planned.type == "valid":
             outline = outline_of(found)
             if outline is None:
                 raise RunError("the reference has errors.", "\n".join(map(str, found.data["errors"])))
-            question = replace(question, reference=outline)
-            marker = Marker(question, assignment.order, limits, findings)
-    _judge(assignment, marker, asked)
+            brief = replace(brief, reference=outline)
+            marker = Marker(brief, assignment.order, limits, findings)
+    _judge(assignment, marker, opened)
     return marker
 
 
-def _found(name: str, index: int, marker: Marker, subject: Subject, asked: Asked) -> Findings:
+def _found(name: str, index: int, marker: Marker, subject: Subject, opened: OpenSubmission) -> Findings:
     check = marker.checks[index].check
-    task = check.prepare(marker.question, subject)
+    task = check.prepare(marker.brief, subject)
     if task is None:
         return Findings()
     answer: Findings | Outcome = (
-        marker.limits.refuse(subject.outline, task) or asked.ask(index, task)
+        marker.limits.refuse(subject.outline, task) or opened.ask(index, task)
         if isinstance(task, Task)
         else task
     )
@@ -66,12 +68,14 @@ def _found(name: str, index: int, marker: Marker, subject: Subject, asked: Asked
     raise RunError(f"the reference cannot be used for `{name}`: expected {expected}, found {found}.", hint)
 
 
-def _judge(assignment: Assignment, marker: Marker, asked: Asked) -> None:
+def _judge(assignment: Assignment, marker: Marker, opened: OpenSubmission) -> None:
     """Judges the reference as if it were a submission, by every check whose files it has."""
     files = set(assignment.reference)
-    skip = frozenset(one.name for one in assignment.order if not files.issuperset(one.check.reads))
+    skip = frozenset(
+        planned.name for planned in assignment.order if not files.issuperset(planned.check.reads)
+    )
     log: list[str] = []
-    outcomes = marker.mark(assignment.folder, assignment.reference, asked, log, skip)
+    outcomes = marker.mark(assignment.folder, assignment.reference, opened, log, skip)
     for name, outcome in outcomes.items():
         if isinstance(outcome, Broken):
             raise RunError(
@@ -94,7 +98,7 @@ def load_examples(assignment: Assignment) -> Examples | None:
     it. Raises ``DataError``.
     """
     data = assignment.data
-    if data is None or not any(one.check.needs_examples for one in assignment.checks):
+    if data is None or not any(planned.check.needs_examples for planned in assignment.checks):
         return None
     from builder.runtime.data.preprocessing import Preprocessing
     from builder.runtime.data.splits import load_arrays
@@ -120,7 +124,7 @@ def load_examples(assignment: Assignment) -> Examples | None:
 def load_training(assignment: Assignment) -> Examples | None:
     """The data's training part, if a check reads it, and what its preprocessing comes to. Raises ``DataError``."""
     data = assignment.data
-    if data is None or not any(one.check.needs_training for one in assignment.checks):
+    if data is None or not any(planned.check.needs_training for planned in assignment.checks):
         return None
     import torch
 

@@ -12,11 +12,12 @@ from typing import Final
 
 from builder.errors import RunError
 from grader.assignment.assignment import Assignment, read_assignment
-from grader.check import Findings, Task
-from grader.comparing.cell_equality import COMPARISON, Comparer
+from grader.comparing.cell_equality import COMPARISON, CellComparer
+from grader.exchange import Findings, Task
 from grader.marking.marking import Marker
 from grader.marking.reference import examine
 from grader.outcome import Broken, Failed
+from grader.results.report import write_reports
 from grader.results.result import CheckResult, ClassResult, SubmissionResult, decimal
 from grader.submission.limits import COMPARISON_SECONDS, Limits
 from grader.worker.pool import Server, Session, describe
@@ -57,24 +58,24 @@ def grade(
 ) -> ClassResult:
     """Grades every folder in ``submissions``; its name is the student's id.
 
-    Writes ``results.json``, ``grades.csv`` and a page per student into ``out``. ``watch`` is told of
-    progress; ``jobs`` is how many are judged at once (absent: the processors there are). ``server`` may be
-    one that runs already. Linux alone has what confines a worker. Raises ``SpecErrors`` for a wrong
-    assignment, ``RunError`` for one whose reference does not pass, and ``OSError`` for files that are not
+    Writes ``results.json``, ``grades.csv``, a page per student and every other output format into ``out``.
+    ``watch`` gets every event; ``jobs`` is how many are judged at once (absent: the processors there are).
+    ``server`` may be one that runs already. Linux alone has what confines a worker. Raises ``SpecErrors`` for a
+    wrong assignment, ``RunError`` for one whose reference does not pass, and ``OSError`` for files that are not
     there. What a submission holds never raises.
     """
-    asked, folder = read_assignment(Path(assignment)), Path(submissions)
+    assigned, folder = read_assignment(Path(assignment)), Path(submissions)
     folders, ignored = find_submissions(folder)
     limits = limits or Limits()
     watch = watch or (lambda event: None)
     with ExitStack() as stack:
         server = server or stack.enter_context(Server())
-        class_ = _Class(asked, limits, server)
-        watch(Began(asked, len(folders)))
+        class_ = _Class(assigned, limits, server)
+        watch(Began(assigned, len(folders)))
         results: list[SubmissionResult] = []
         pool = ThreadPoolExecutor(jobs or len(os.sched_getaffinity(0)))
         try:
-            waiting: list[Future[SubmissionResult]] = [pool.submit(class_.judge, one) for one in folders]
+            waiting: list[Future[SubmissionResult]] = [pool.submit(class_.judge, entry) for entry in folders]
             for future in as_completed(waiting):
                 results.append(future.result())
                 watch(Judged(results[-1], len(results), len(folders)))
@@ -83,10 +84,8 @@ def grade(
             raise
         finally:
             pool.shutdown(cancel_futures=True)
-    result = ClassResult(asked, tuple(sorted(results, key=lambda one: one.id)), ignored)
+    result = ClassResult(assigned, tuple(sorted(results, key=lambda result: result.id)), ignored)
     if out is not None:
-        from grader.results.report import write_reports
-
         write_reports(result, Path(out))
     return result
 
@@ -96,9 +95,9 @@ def find_submissions(folder: Path) -> tuple[list[Path], tuple[str, ...]]:
 
     Raises ``RunError`` if there are none, or if one is still packed; ``OSError`` if ``folder`` is not there.
     """
-    found = sorted(entry for entry in folder.iterdir() if not entry.name.startswith((".", "__MACOSX")))
-    folders = [entry for entry in found if entry.is_dir() or entry.is_symlink()]
-    others = [entry for entry in found if entry not in folders]
+    entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith((".", "__MACOSX")))
+    folders = [entry for entry in entries if entry.is_dir() or entry.is_symlink()]
+    others = [entry for entry in entries if entry not in folders]
     for entry in others:
         if entry.suffix.lower() in _ARCHIVES:
             raise RunError(
@@ -118,10 +117,10 @@ class _Class:
         self.limits = limits
         self.server = server
         self.checks = describe(tuple(planned.check for planned in assignment.order))
-        self.unshown = frozenset(one.name for one in assignment.order) - {
-            one.name for one in assignment.checks
+        self.unshown = frozenset(planned.name for planned in assignment.order) - {
+            planned.name for planned in assignment.checks
         }
-        self.comparer = Comparer(self._compared)
+        self.comparer = CellComparer(self._compared)
         self.marker = self._reference()
 
     def judge(self, folder: Path) -> SubmissionResult:
@@ -135,7 +134,7 @@ class _Class:
         return SubmissionResult(
             identify(folder),
             decimal(self.assignment.points),
-            tuple(CheckResult(one, outcomes[one.name]) for one in self.assignment.checks),
+            tuple(CheckResult(planned, outcomes[planned.name]) for planned in self.assignment.checks),
             "\n".join(part for part in log if part),
         )
 

@@ -25,7 +25,7 @@ class CheckResult:
 
     @property
     def points(self) -> Decimal | None:
-        """The points it gives; none if it is not judged (broken)."""
+        """The points it gives; None if it is not judged (broken)."""
         fraction = fraction_of(self.outcome)
         if fraction is None:
             return None
@@ -68,7 +68,7 @@ class SubmissionResult:
 
     @property
     def points(self) -> Decimal | None:
-        """The sum, bonus included; none while any check is broken: an unjudged student is never zero."""
+        """The sum, bonus included; None while any check is broken: an unjudged student is never zero."""
         points = [check.points for check in self.checks]
         return None if None in points else sum((p for p in points if p is not None), Decimal(0))
 
@@ -126,3 +126,12 @@ def number(value: Decimal | None) -> int | float | None:
     if value is None:
         return None
     return int(value) if value == value.to_integral_value() else float(value)
+
+
+def plain_text(value: Decimal | None) -> str:
+    """A decimal in digits without trailing zeros; empty for None.
+
+    >>> plain_text(Decimal("2.50")), plain_text(Decimal("100")), plain_text(None)
+    ('2.5', '100', '')
+    """
+    return "" if value is None else f"{value.normalize():f}" if value else "0"

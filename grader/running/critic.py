@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from grader.check import Array
+from grader.exchange import Array
 
 HIDDEN: Final = 128
 EPOCHS: Final = 12
@@ -48,10 +48,13 @@ def trained_critic(x: Array, y: Array, classes: int, seed: int = 0) -> dict[str,
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """What is thought of samples: ``good`` (the share; an image that repeats another sample is none), ``reached``
-    (how many modes), ``coverage`` (the share of examples with a sample as near as their own neighbours),
-    ``copied`` (the share that repeats a training example) and ``nearness`` (how far samples are from the training
-    examples, over how far held-out ones are)."""
+    """What the critic finds of samples.
+
+    ``good`` is the share of good samples, where an image that repeats another sample is not good. ``reached`` is
+    how many modes they reach, ``coverage`` the share of examples with a sample as near as their own neighbours,
+    and ``copied`` the share that repeats a training example. ``nearness`` is how far samples are from the training
+    examples, over how far held-out ones are.
+    """
 
     good: float
     reached: int | None
@@ -94,8 +97,8 @@ def toned(images: Array) -> Array:
     flat = images.reshape(len(images), -1).astype(np.float64)
     flat = flat - flat.mean(axis=1, keepdims=True)
     length = np.sqrt((flat * flat).sum(axis=1, keepdims=True))
-    found: Array = (flat / np.maximum(length, 1e-9)).reshape(images.shape).astype(np.float32)
-    return found
+    normalized: Array = (flat / np.maximum(length, 1e-9)).reshape(images.shape).astype(np.float32)
+    return normalized
 
 
 def covered(samples: Array, held_out: Array) -> float:
@@ -115,7 +118,7 @@ def reached(classes: Array, good: Array, number: int) -> int:
 
 def distances(a: Array, b: Array) -> Array:
     """‖a_i − b_j‖ of all pairs, N×M, in double precision."""
-    a, b = (one.reshape(len(one), -1).astype(np.float64) for one in (a, b))
+    a, b = (points.reshape(len(points), -1).astype(np.float64) for points in (a, b))
     squares = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1)[None] - 2 * a @ b.T
-    found: Array = np.sqrt(np.maximum(squares, 0))
-    return found
+    lengths: Array = np.sqrt(np.maximum(squares, 0))
+    return lengths

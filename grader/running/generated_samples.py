@@ -10,7 +10,7 @@ from builder.data.section import Data
 from builder.errors import Report, TrainingError
 from builder.language.source import read_text
 from builder.reader import Reader
-from grader.check import Array, Task
+from grader.exchange import Array, Task
 from grader.outcome import Refusal
 from grader.running.trained_here import splits_of
 from grader.submission.submission import Submission
@@ -31,11 +31,11 @@ def trained_samples(task: Task, submission: Submission) -> Array:
     from builder.runtime.games.game_loop import GameLoop
     from builder.runtime.network.module import build_networks
 
-    asked = task.parameters
-    seed, epochs = int(asked["seed"]), int(asked["epochs"])
+    parameters = task.parameters
+    seed, epochs = int(parameters["seed"]), int(parameters["epochs"])
     splits = replace(splits_of(task, seed), bounds=_bounds(task))
     game = Game(epochs=epochs, seed=seed, device="cpu")
-    spec = replace(submission.spec, data=_data(asked["data"]), game=game)
+    spec = replace(submission.spec, data=_data(parameters["data"]), game=game)
     try:
         loop = GameLoop(spec, build_networks(spec, seed), splits, torch.device("cpu"))
         for _ in range(epochs):
@@ -71,8 +71,8 @@ def _samples(generator: Network, task: Task, submission: Submission, preprocessi
     noise = drawn(adversarial.noise, number, torch.Generator().manual_seed(int(task.parameters["seed"])))
     label = in_turn(generator, number)
     made = answers(generator, noise, *(() if label is None else (label,)))
-    found: Array = in_source_units(made, preprocessing, _bounds(task)).float().contiguous().numpy()
-    return found
+    samples: Array = in_source_units(made, preprocessing, _bounds(task)).float().contiguous().numpy()
+    return samples
 
 
 def _bounds(task: Task) -> tuple[float, float] | None:

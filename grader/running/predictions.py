@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from builder.errors import Cause, DataError
 from builder.shapes import Size, TensorType, count
 from builder.training.metrics.metric import Metric
-from grader.check import Array, Examples, Task
 from grader.comparing.injection import longest
+from grader.exchange import Array, Examples, Task
 from grader.outcome import Failed, Refusal
 from grader.outline import Outline, OutlineLayer
 from grader.submission.submission import Submission
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 BATCH_VALUES: Final = 1 << 19  # two megabytes: fresh memory costs more than the sums
 
 
-def asked(network: Outline, examples: Examples, prefix: str = "") -> Task:
+def prediction_task(network: Outline, examples: Examples, prefix: str = "") -> Task:
     """What a worker needs to predict ``examples``, its arrays named ``<prefix>inputs`` and ``<prefix>lengths``."""
     number = len(examples.inputs)
     steps = longest(network.inputs, dict.fromkeys(network.inputs, examples.inputs))
@@ -88,7 +88,7 @@ def loaded(submission: Submission) -> Network:
 
 
 def misfit(network: Outline, examples: Examples, metric: Metric | None = None) -> Failed | None:
-    """In what the network's input and output do not fit the data and the metric, or none."""
+    """In what the network's input and output do not fit the data and the metric, or None."""
     if len(network.inputs) != 1 or len(network.outputs) != 1:
         return Failed("one input and one output", f"{len(network.inputs)} and {len(network.outputs)}")
     (arrives,) = network.inputs.values()
@@ -148,15 +148,15 @@ def preprocessing_of(task: Task, submission: Submission, shape: tuple[int, ...])
     ``shape`` is that of the examples, N first. Raises ``Refusal`` for weights that do not say it, that say it
     of another number of channels, and for those of other tokens.
     """
-    found = _preprocessing(task, submission)
+    preprocessing = _preprocessing(task, submission)
     allowed = (1, *(shape[2:] if len(shape) == 3 else shape[1:2]))
-    if len(found.scale) not in allowed:
+    if len(preprocessing.scale) not in allowed:
         counts = " or ".join(str(count) for count in dict.fromkeys(allowed))
         raise Refusal(
             f"preprocessing beside the weights with {counts} values of scale, as the data has channels",
-            str(len(found.scale)),
+            str(len(preprocessing.scale)),
         )
-    return found
+    return preprocessing
 
 
 def _preprocessing(task: Task, submission: Submission) -> Preprocessing:
@@ -169,10 +169,10 @@ def _preprocessing(task: Task, submission: Submission) -> Preprocessing:
     forecast, given = bool(task.parameters["forecast"]), task.parameters["preprocessing"]
     if given is None:
         try:
-            found = Preprocessing.from_json(_carried(task, submission))
+            learned = Preprocessing.from_json(_carried(task, submission))
         except DataError as error:
             raise Refusal("the preprocessing that `train` writes beside the weights", error.problem) from None
-        return replace(found, forecast=forecast)
+        return replace(learned, forecast=forecast)
     wanted = Preprocessing.from_json(str(given))
     carried = submission.preprocessing if wanted.vocabulary else None
     try:

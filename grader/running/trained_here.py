@@ -13,8 +13,9 @@ from builder.language.source import read_text
 from builder.reader import Reader
 from builder.shapes import count
 from builder.training.section import Train
-from grader.check import Array, Examples, Question, Task
+from grader.check import Brief
 from grader.comparing.injection import longest
+from grader.exchange import Array, Examples, Task
 from grader.outcome import Refusal
 from grader.outline import Outline
 from grader.running.predictions import held, output_of
@@ -48,9 +49,9 @@ class _Counter:
                 raise _Enough
 
 
-def training_task(network: Outline, question: Question, steps: int, seeds: int) -> Task:
+def training_task(network: Outline, brief: Brief, steps: int, seeds: int) -> Task:
     """What a worker needs to train ``steps`` steps from each of ``seeds`` starts: the public training part."""
-    examples, train, data = question.training, question.train, question.data
+    examples, train, data = brief.training, brief.train, brief.data
     assert examples is not None and train is not None and data is not None, "asked for by the check"
     arrays = {"inputs": examples.inputs, "labels": examples.labels}
     if examples.lengths is not None:
@@ -115,6 +116,7 @@ def _section(task: Task, seed: int) -> Train:
 
 
 def splits_of(task: Task, seed: int) -> Splits:
+    """The assignment's training part, preprocessed, with no other part; ``seed`` orders its batches."""
     import torch
 
     from builder.data.section import DataInfo, Target
@@ -145,19 +147,19 @@ def _outputs(network: Network, splits: Splits) -> Array:
     return array
 
 
-def loss_on(question: Question, outputs: Array) -> float:
+def loss_on(brief: Brief, outputs: Array) -> float:
     """The assignment's loss of these rows of output on the first training examples, per target.
 
     `NLLLoss` falls without end for what are no logarithms of probabilities, so it reads them made ones.
     """
     import torch
 
-    criterion, targets = _criterion(question)
+    criterion, targets = _criterion(brief)
     said = torch.from_numpy(outputs.astype(np.float64))
-    return float(criterion(said.log_softmax(1) if _reads_logs(question) else said, targets))
+    return float(criterion(said.log_softmax(1) if _reads_logs(brief) else said, targets))
 
 
-def loss_of_a_constant(question: Question, width: tuple[int, ...]) -> float:
+def loss_of_a_constant(brief: Brief, width: tuple[int, ...]) -> float:
     """The lowest loss of an answer that is the same for every example: what a network reaches by looking at nothing.
 
     ``width`` is the shape of one row of output. Of `CrossEntropyLoss` it is the entropy of the labels, at most
@@ -165,8 +167,8 @@ def loss_of_a_constant(question: Question, width: tuple[int, ...]) -> float:
     """
     import torch
 
-    criterion, targets = _criterion(question)
-    logs = _reads_logs(question)
+    criterion, targets = _criterion(brief)
+    logs = _reads_logs(brief)
     constant = torch.zeros(width, dtype=torch.float64, requires_grad=True)
     search = torch.optim.LBFGS([constant], max_iter=200, line_search_fn="strong_wolfe")
 
@@ -186,19 +188,19 @@ def loss_of_a_constant(question: Question, width: tuple[int, ...]) -> float:
     return float(value().detach())
 
 
-def _reads_logs(question: Question) -> bool:
-    assert question.train is not None, "asked for by the check"
-    return type(question.train.loss).__name__ == "NLLLoss"
+def _reads_logs(brief: Brief) -> bool:
+    assert brief.train is not None, "asked for by the check"
+    return type(brief.train.loss).__name__ == "NLLLoss"
 
 
-def _criterion(question: Question) -> tuple[Any, Any]:
+def _criterion(brief: Brief) -> tuple[Any, Any]:
     """The loss per target, and the targets of the first training examples as it sees them."""
     import torch
 
     from builder.runtime.data.preprocessing import Preprocessing
     from builder.runtime.training.outputs import sums
 
-    examples, train = question.training, question.train
+    examples, train = brief.training, brief.train
     assert examples is not None and train is not None, "asked for by the check"
     few = slice(0, MOST_SHOWN)
     first = Examples(

@@ -19,7 +19,7 @@ from builder.component import Component
 from builder.errors import RunError
 from builder.robustness.attacks.attack import Attack, Logits
 from builder.robustness.disturbances.disturbance import Disturbance
-from grader.check import Array, Findings, Task
+from grader.exchange import Array, Findings, Task
 from grader.outcome import Refusal
 from grader.running.predictions import loaded, preprocessing_of
 from grader.submission.submission import Submission
@@ -54,28 +54,29 @@ def against_the_reference(threats: Sequence[Component], task: Task, submission: 
     else:
         logits = _classes(_network(task, submission, torch.float32))
         y = _said(logits, x, _batch(task))[:, : _number(task)].argmax(1)
-    found: dict[str, Array] = {}
+    inputs: dict[str, Array] = {}
     for place, threat in enumerate(threats):
         if isinstance(threat, Disturbance):
             changed = _disturbed(threat, x, bounds, _seed(task, place))
         else:
             assert isinstance(threat, Attack) and logits is not None and y is not None
             changed = _attacked(threat, logits, x, y, task, place)
-        found[f"given.{place}"] = np.ascontiguousarray(changed.numpy())
-    return Findings(arrays=found)
+        inputs[f"given.{place}"] = np.ascontiguousarray(changed.numpy())
+    return Findings(arrays=inputs)
 
 
 def against_the_submission(threats: Sequence[Component], task: Task, submission: Submission) -> Findings:
-    """Logits N×classes of the clean inputs, ``clean``; of the inputs attacked on this network, ``white.0``…, and
-    along its gradients unsaturated, ``led.0``…, where it has ``SATURATING`` layers; of those given, ``given.0``…;
-    and what tells whether the attacks can be believed.
+    """The logits of the clean, the attacked and the given inputs, and whether the attacks can be believed.
+
+    Logits are N×classes: ``clean``; ``white.0``…, attacked on this network; ``led.0``…, attacked along its
+    gradients unsaturated, where it has ``SATURATING`` layers; ``given.0``…, of the inputs that are given.
 
     ``masked`` (N) says whose gradient is 0 or no number; ``more.0``… are the logits of ``FEW`` examples under
     more steps. ``repeats`` says that two passes agree, ``holds`` that an attack of eps 0 changes nothing.
     """
     import torch
 
-    attacks = {place: one for place, one in enumerate(threats) if isinstance(one, Attack)}
+    attacks = {place: threat for place, threat in enumerate(threats) if isinstance(threat, Attack)}
     given = {place: task.arrays[f"given.{place}"] for place in range(len(threats))}
     double, masked = False, np.zeros(len(task.arrays["inputs"]), bool)
     network = _network(task, submission, torch.float32)
@@ -209,17 +210,17 @@ def _masked(logits: Logits, x: Tensor, y: Tensor, task: Task) -> Array:
     from torch.nn.functional import cross_entropy
 
     scaled, batch = _led(logits, _number(task)), _batch(task)
-    found = []
+    parts = []
     for part, said in zip(torch.split(x, batch), torch.split(y, batch), strict=True):
         part = part.detach().requires_grad_()
         loss = cross_entropy(scaled(part), said, reduction="sum")
         if not loss.requires_grad:
-            found.append(torch.ones(len(part), dtype=torch.bool))
+            parts.append(torch.ones(len(part), dtype=torch.bool))
             continue
         (slope,) = torch.autograd.grad(loss, part, allow_unused=True)
         flat = torch.zeros(len(part), 1) if slope is None else slope.flatten(1)
-        found.append((flat == 0).all(1) | ~flat.isfinite().all(1))
-    masked: Array = torch.cat(found).numpy()
+        parts.append((flat == 0).all(1) | ~flat.isfinite().all(1))
+    masked: Array = torch.cat(parts).numpy()
     return masked
 
 

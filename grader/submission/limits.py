@@ -7,7 +7,7 @@ from typing import Final
 
 from builder.errors import DataError
 from builder.shapes import count
-from grader.check import Task
+from grader.exchange import Task
 from grader.outcome import Failed
 from grader.outline import Outline
 
@@ -40,7 +40,7 @@ class Limits:
         return replace(self, seconds=longer, wall_seconds=self.wall_seconds * longer / self.seconds)
 
     def refuse(self, outline: Outline | None, task: Task) -> Failed | None:
-        """The failure of a task that would cost too much, or none. Nothing is built to know it.
+        """The failure of a task that would cost too much, or None. Nothing is built to know it.
 
         Raises ``DataError`` for one that hands over more data than may be: the assignment's fault.
         """

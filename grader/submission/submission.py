@@ -24,7 +24,7 @@ from builder.load import from_document
 from builder.shapes import Shape, count
 from builder.spec.graph import Graph
 from builder.spec.spec import ModelSpec
-from grader.check import Array, Role
+from grader.exchange import Array, Role
 from grader.outcome import Refusal
 from grader.submission.limits import FLOAT64, HEADER_BYTES, MODEL_BYTES
 
@@ -102,7 +102,7 @@ class Submission:
 
     @property
     def preprocessing(self) -> str | None:
-        """What the weights file carries beside its arrays: what `Standardize` learned, in JSON, or none."""
+        """What the weights file carries beside its arrays: what `Standardize` learned, in JSON, or None."""
         return self._header("weights").metadata.get("preprocessing")
 
     def arrays(self, role: Role) -> dict[str, Array]:
@@ -185,7 +185,3 @@ def _refusal(name: str, error: OSError) -> Refusal:
 def _kind(mode: int) -> str:
     kinds = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"))
     return next((kind for test, kind in kinds if test(mode)), "a device")
-
-
-def _show(shape: tuple[int, ...]) -> str:
-    return "×".join(str(axis) for axis in shape) or "()"

@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from safetensors.numpy import load, save
 
-from grader.check import Array
+from grader.exchange import Array
 
 JSON_BYTES: Final = 16 << 20
 _LENGTHS: Final = struct.Struct("<QQ")

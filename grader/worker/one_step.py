@@ -7,7 +7,7 @@ import traceback
 from typing import Protocol
 
 from builder.errors import SpecErrors
-from grader.check import Findings, Task
+from grader.exchange import Findings, Task
 from grader.outcome import Broken, Failed, Refusal
 from grader.submission.submission import Submission
 from grader.worker.frames import Frame, fits, pack

@@ -18,7 +18,8 @@ from types import TracebackType
 from typing import Final, Self
 
 from builder.errors import RunError
-from grader.check import Check, Findings, Role, Task
+from grader.check import Check
+from grader.exchange import Findings, Role, Task
 from grader.outcome import Broken, Failed
 from grader.submission.limits import Limits
 from grader.worker.frames import Closed, Frame, Garbled, pack, receive, send
@@ -145,11 +146,13 @@ class Worker:
         """One check's work. A limit it passed is its failure; raises ``Lost`` if the worker just ended."""
         limits = self._limits.lasting(task.seconds)
         deadline = time.monotonic() + limits.wall_seconds
-        asked = Frame({"check": check, "parameters": task.parameters, "seconds": limits.seconds}, task.arrays)
+        request = Frame(
+            {"check": check, "parameters": task.parameters, "seconds": limits.seconds}, task.arrays
+        )
         try:
             if not self.alive:
                 raise Lost("the server of workers ended")
-            send(self._channel, pack(asked), deadline)
+            send(self._channel, pack(request), deadline)
             answer = receive(self._channel, self._limits.arrays, deadline)
         except TimeoutError:
             self.kill()

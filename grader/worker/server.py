@@ -1,7 +1,7 @@
 """The fork server: loads torch once, then makes a fresh process for every submission in milliseconds.
 
 Its one argument is a socket's descriptor, on which each message brings four more: the request (a file of
-JSON), the worker's channel, its log, and a pipe on which its process id and, later, its exit status are told.
+JSON), the worker's channel, its log, and a pipe on which its process id and, later, its exit status are written.
 When the socket closes the server ends, and its workers with it.
 """
 
@@ -27,7 +27,8 @@ from builder.errors import Report
 from builder.language.source import Scalar, Sequence, read_text
 from builder.layers.layer import layers
 from builder.reader import Reader
-from grader.check import Check, Role, checks
+from grader.check import Check, checks
+from grader.exchange import Role
 from grader.outline import Outline
 from grader.submission.limits import Limits
 from grader.submission.submission import Submission
@@ -141,8 +142,8 @@ class _Server:
         message, descriptors, _, _ = socket.recv_fds(self._control, len(FORK), 4)
         if not message:
             return False
-        asked, channel, log, pipe = descriptors
-        with os.fdopen(asked, "rb") as stream:
+        message_file, channel, log, pipe = descriptors
+        with os.fdopen(message_file, "rb") as stream:
             stream.seek(0)
             request = json.load(stream)
         known = self._known(request["checks"])
@@ -175,15 +176,15 @@ def revive(text: str) -> tuple[Check, ...]:
     reader = Reader(report, {})
     root = read_text(text, "<checks>").root
     assert isinstance(root, Sequence)
-    found: list[Check] = []
+    revived: list[Check] = []
     for item in root.items:
         assert isinstance(item, Sequence)
         name, fields = item.items
         assert isinstance(name, Scalar)
         if (check := reader.component(checks[name.text], fields, name.place)) is not None:
-            found.append(check)
+            revived.append(check)
     report.raise_errors()
-    return tuple(found)
+    return tuple(revived)
 
 
 def _work(request: dict[str, Any], known: tuple[Check, ...], channel: int, log: int) -> NoReturn:

@@ -14,8 +14,9 @@ import socket
 from pathlib import Path
 from typing import Final
 
-from grader.check import Check, Task
+from grader.check import Check
 from grader.comparing.cell_equality import COMPARISON, Comparison
+from grader.exchange import Task
 from grader.submission.limits import Limits
 from grader.submission.submission import Submission
 from grader.worker.frames import Closed, Garbled, receive, send
@@ -55,13 +56,13 @@ def serve(channel: socket.socket, submission: Submission, checks: tuple[Check, .
     """Answers every task until the other side closes."""
     while True:
         try:
-            asked = receive(channel, limits.arrays)
+            request = receive(channel, limits.arrays)
         except (Closed, Garbled):
             return
-        allow_seconds(int(asked.data["seconds"]))
-        number = int(asked.data["check"])
+        allow_seconds(int(request.data["seconds"]))
+        number = int(request.data["check"])
         work: Works = Comparison() if number == COMPARISON else checks[number]
-        answer = attempt(work, Task(asked.data["parameters"], asked.arrays), submission)
+        answer = attempt(work, Task(request.data["parameters"], request.arrays), submission)
         with contextlib.suppress(Closed):
             send(channel, packed(answer, limits.arrays))
 

@@ -36,7 +36,7 @@ def problems(folder: Path, text: str) -> list[tuple[int, int, str]]:
 
 
 def test_checks_have_names_terms_and_an_order(folder: Path) -> None:
-    asked = read(
+    assignment = read(
         folder,
         HEAD
         + """\
@@ -46,21 +46,21 @@ checks:
   - {name: extra, accuracy: {zero: 0, full: 1}, points: 3, bonus: true, reveal: nothing}
 """,
     )
-    assert [one.name for one in asked.checks] == ["valid", "late", "early", "extra"]
-    order = [one.name for one in asked.order]
+    assert [one.name for one in assignment.checks] == ["valid", "late", "early", "extra"]
+    order = [one.name for one in assignment.order]
     assert order[0] == "valid" and order.index("early") < order.index("late")
-    late, early, extra = asked.checks[1:]
+    late, early, extra = assignment.checks[1:]
     assert (late.reveal, late.needs, late.visibility) == ("direction", {"early": 0.5}, "hidden")
     assert (early.reveal, early.passing, early.hint) == ("expected", 0.5, "Train longer.")
     assert (extra.reveal, extra.bonus) == ("nothing", True)
-    assert asked.title == "digits" and asked.points == 10
+    assert assignment.title == "digits" and assignment.points == 10
 
 
 def test_valid_may_stand_in_the_list_alone(folder: Path) -> None:
-    asked = read(
+    assignment = read(
         folder, HEAD.replace("10", "1") + "checks: [{valid: {}, points: 1}, valid]\n".replace(", valid]", "]")
     )
-    assert [(one.name, one.points) for one in asked.checks] == [("valid", 1.0)]
+    assert [(one.name, one.points) for one in assignment.checks] == [("valid", 1.0)]
 
 
 WRONG: dict[str, tuple[str, list[tuple[int, int, str]]]] = {

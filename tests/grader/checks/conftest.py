@@ -12,7 +12,8 @@ from builder import loads
 from builder.errors import Report
 from builder.language.source import read_text
 from builder.reader import Reader
-from grader.check import Check, Findings, Question, Role, Subject, Task, checks
+from grader.check import Brief, Check, Subject, checks
+from grader.exchange import Findings, Role, Task
 from grader.outcome import Outcome, Refusal
 from grader.outline import Outline
 from grader.submission.submission import Submission
@@ -67,13 +68,13 @@ def judge(tmp_path: Path) -> Iterator[Judge]:
         if model is not None:
             (folders["theirs"] / "model.yaml").write_text(model)
         outline = Outline.from_json(json.loads(json.dumps(Outline.of(loads(reference).graph).to_json())))
-        question = Question(folders["ours"], outline, loss=None if loss is None else _loss(loss))
-        findings = _found(held, question, Subject(outline, is_reference=True), folders["ours"])
+        brief = Brief(folders["ours"], outline, loss=None if loss is None else _loss(loss))
+        findings = _found(held, brief, Subject(outline, is_reference=True), folders["ours"])
         assert isinstance(findings, Findings), findings
         theirs = None if model is None else Outline.of(loads(model).graph)
         subject = Subject(theirs)
-        found = _found(held, question, subject, folders["theirs"])
-        return held.judge(question, subject, found, findings) if isinstance(found, Findings) else found
+        found = _found(held, brief, subject, folders["theirs"])
+        return held.judge(brief, subject, found, findings) if isinstance(found, Findings) else found
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -81,8 +82,8 @@ def judge(tmp_path: Path) -> Iterator[Judge]:
     torch.set_num_threads(threads)
 
 
-def _found(check: Check, question: Question, subject: Subject, folder: Path) -> Findings | Outcome:
-    task = check.prepare(question, subject)
+def _found(check: Check, brief: Brief, subject: Subject, folder: Path) -> Findings | Outcome:
+    task = check.prepare(brief, subject)
     if task is None:
         return Findings()
     if not isinstance(task, Task):

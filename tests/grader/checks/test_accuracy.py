@@ -15,8 +15,9 @@ from builder.data.section import Target
 from builder.shapes import TensorType
 from builder.training.metrics.metric import metrics
 from grader import Failed, Passed
-from grader.check import Examples, Findings, Question, Role, Subject, Task
+from grader.check import Brief, Subject
 from grader.checks.accuracy import accuracy, wilson
+from grader.exchange import Examples, Findings, Role, Task
 from grader.outcome import Outcome, Refusal
 from grader.outline import Outline
 from grader.submission.submission import Submission
@@ -31,7 +32,7 @@ def judged(check: accuracy, outputs: np.ndarray, labels: np.ndarray = LABELS) ->
     classes = 10 if labels.dtype.kind == "i" else None
     examples = Examples(np.zeros((len(labels), 1), np.float32), labels, Target(classes))
     found = Findings(arrays={"outputs": outputs.astype(np.float32)})
-    return check.judge(Question(Path(), examples=examples), Subject(None), found, Findings())
+    return check.judge(Brief(Path(), examples=examples), Subject(None), found, Findings())
 
 
 def outputs_with(right: int) -> np.ndarray:
@@ -97,9 +98,9 @@ def test_predictions_are_those_of_the_network_by_hand(classroom: Classroom, weig
     from builder.runtime.network.module import build
     from grader.assignment.assignment import read_assignment
 
-    asked = read_assignment(classroom.assignment)
-    assert asked.data is not None
-    x, y, _ = load_arrays(asked.data, classroom.folder, "test")
+    assignment = read_assignment(classroom.assignment)
+    assert assignment.data is not None
+    x, y, _ = load_arrays(assignment.data, classroom.folder, "test")
     network = build(loads(classroom.model)).eval()
     network.load_state_dict(load(weights))
     with torch.inference_mode():
@@ -180,5 +181,5 @@ def test_other_numbers_of_inputs_fail(count: int) -> None:
     inputs = {f"x{place}": TensorType((3,)) for place in range(count)}
     examples = Examples(np.zeros((4, 3), np.float32), np.zeros(4, np.int64), Target(2))
     subject = Subject(replace(outline, inputs=inputs))
-    outcome = accuracy(zero=0, full=1).prepare(Question(Path(), examples=examples), subject)
+    outcome = accuracy(zero=0, full=1).prepare(Brief(Path(), examples=examples), subject)
     assert outcome == Failed("one input and one output", f"{count} and 1")

@@ -25,8 +25,9 @@ from builder.runtime.training.loop import Loop
 from builder.training.metrics.metric import metrics
 from grader import grade
 from grader.assignment.assignment import read_assignment
-from grader.check import Examples, Findings, Question, Role, Subject, Task
+from grader.check import Brief, Subject
 from grader.checks.accuracy import accuracy
+from grader.exchange import Examples, Findings, Role, Task
 from grader.marking.reference import load_examples
 from grader.outcome import Failed, Outcome, Passed, Refusal
 from grader.outline import Outline
@@ -113,20 +114,20 @@ def outline(run: Run) -> Outline:
     return Outline.of(run.spec.graph, run.spec)
 
 
-def asked(check: accuracy, examples: Examples, subject: Subject) -> Task:
-    task = check.prepare(Question(Path(), examples=examples), subject)
+def task_of(check: accuracy, examples: Examples, subject: Subject) -> Task:
+    task = check.prepare(Brief(Path(), examples=examples), subject)
     assert isinstance(task, Task), task
     return Task(json.loads(json.dumps(task.parameters)), task.arrays, task.operations, task.values)
 
 
 def outputs(check: accuracy, examples: Examples, run: Run) -> np.ndarray[Any, Any]:
-    task = asked(check, examples, Subject(outline(run)))
+    task = task_of(check, examples, Subject(outline(run)))
     return check.work(task, Submission(run.folder, NAMES, arrays_limit=1 << 24)).arrays["outputs"]
 
 
 def judged(check: accuracy, examples: Examples, found: np.ndarray[Any, Any]) -> Outcome:
-    question = Question(Path(), examples=examples)
-    return check.judge(question, Subject(None), Findings(arrays={"outputs": found}), Findings())
+    brief = Brief(Path(), examples=examples)
+    return check.judge(brief, Subject(None), Findings(arrays={"outputs": found}), Findings())
 
 
 def check_of(metric: str, *bounds: float) -> accuracy:
@@ -138,8 +139,8 @@ def check_of(metric: str, *bounds: float) -> accuracy:
 def refused(course: Course, model: str, data: str, metric: str = "accuracy") -> Failed:
     """What is said of a network that the data does not fit, before anything is computed."""
     graph = loads(model).graph
-    question = Question(Path(), examples=course.examples(data, metric))
-    outcome = check_of(metric).prepare(question, Subject(Outline.of(graph)))
+    brief = Brief(Path(), examples=course.examples(data, metric))
+    outcome = check_of(metric).prepare(brief, Subject(Outline.of(graph)))
     assert isinstance(outcome, Failed), outcome
     return outcome
 
@@ -248,7 +249,7 @@ def test_padded_sequences_with_one_target_each(course: Course) -> None:
 def test_a_worker_is_given_lengths_and_no_labels(course: Course) -> None:
     run = course.train(TAGGER, TAGGING, "accuracy")
     examples = course.examples(TAGGING, "accuracy")
-    task = asked(check_of("accuracy"), examples, Subject(outline(run)))
+    task = task_of(check_of("accuracy"), examples, Subject(outline(run)))
     assert task.arrays.keys() == {"inputs", "lengths"}
     assert task.arrays["inputs"] is examples.inputs and task.arrays["lengths"] is examples.lengths
 
@@ -256,11 +257,11 @@ def test_a_worker_is_given_lengths_and_no_labels(course: Course) -> None:
 def test_what_is_planned_counts_steps(course: Course) -> None:
     run, examples = course.train(SUMMER, ADDING, "rmse"), course.examples(ADDING, "rmse")
     network = outline(run)
-    task = asked(check_of("rmse"), examples, Subject(network))
+    task = task_of(check_of("rmse"), examples, Subject(network))
     assert task.operations == 24 * 9 * network.multiply_adds
     assert task.values == 24 * (9 * 2 + 1) + 24 * (9 * 6 + 1)  # given, and held: `last` keeps all steps too
     long = replace(examples, inputs=np.zeros((24, 10_000_000, 2), np.float16))
-    task = asked(check_of("rmse"), long, Subject(network))
+    task = task_of(check_of("rmse"), long, Subject(network))
     refusal = Limits().refuse(network, task)
     assert refusal is not None and "the limit of planned" in refusal.expected
 

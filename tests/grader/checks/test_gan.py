@@ -16,8 +16,9 @@ from builder.runtime.data.splits import load_arrays
 from builder.runtime.network.module import build_networks
 from grader import Failed, Passed
 from grader.assignment.assignment import read_assignment
-from grader.check import Array, Examples, Findings, Question, Subject
+from grader.check import Brief, Subject
 from grader.checks.gan import gan
+from grader.exchange import Array, Examples, Findings
 from grader.outcome import Outcome
 from grader.running.critic import covered, surely, trained_critic
 
@@ -73,7 +74,7 @@ def critic(digits: dict[str, Array]) -> dict[str, Array]:
 def judged(samples: Array, digits: dict[str, Array], critic: dict[str, Array]) -> Outcome:
     """The outcome of these samples, held against half of the held-out digits."""
     ours = digits["held_out"][1::2]
-    question = Question(
+    brief = Brief(
         Path(),
         examples=Examples(ours, np.zeros(len(ours), np.int64), Target(10)),
         training=Examples(digits["trained"], digits["labels"], Target(10)),
@@ -81,7 +82,7 @@ def judged(samples: Array, digits: dict[str, Array], critic: dict[str, Array]) -
     )
     check = gan(epochs=1, good=0.8, modes=10, coverage=0.7)
     found = Findings(arrays={"samples": np.ascontiguousarray(samples, np.float32)})
-    return check.judge(question, Subject(None), found, Findings(arrays=critic))
+    return check.judge(brief, Subject(None), found, Findings(arrays=critic))
 
 
 def moved(x: Array, down: int, right: int) -> Array:
@@ -178,7 +179,7 @@ def test_coverage_is_prdcs(digits: dict[str, Array]) -> None:
 @pytest.fixture
 def easily(monkeypatch: pytest.MonkeyPatch) -> None:
     """The reference is not held to its own bounds: two epochs make no forger."""
-    monkeypatch.setattr("grader.marking.reference._judge", lambda assignment, marker, asked: None)
+    monkeypatch.setattr("grader.marking.reference._judge", lambda assignment, marker, opened: None)
 
 
 def remembering(digits: Array) -> bytes:
@@ -289,7 +290,7 @@ def test_what_runs_one_network_says_so(classroom: Classroom) -> None:
 
 def test_time_is_the_assignments_to_give(classroom: Classroom, easily: None) -> None:
     from grader import Limits
-    from grader.check import Task
+    from grader.exchange import Task
 
     short = Limits(seconds=10, wall_seconds=20, operations=1000)
     assert short.refuse(None, Task(operations=1001)) is not None
@@ -334,11 +335,9 @@ def test_modes_of_a_ring_are_the_sources(classroom: Classroom, easily: None) -> 
     x = ring.load(Path()).x
     data_of = Data(source=ring, split=Split(train=0.5, test=0.5))
     part = Examples(x[::3], np.zeros(len(x[::3]), np.int64), Target(8))
-    question = Question(
-        Path(), examples=part, training=Examples(x[1::3], part.labels, Target(8)), data=data_of
-    )
+    brief = Brief(Path(), examples=part, training=Examples(x[1::3], part.labels, Target(8)), data=data_of)
     check = gan(epochs=1, good=0.8, modes=8, coverage=0.5)
-    found = check.judge(question, Subject(None), Findings(arrays={"samples": x[2::3]}), Findings())
+    found = check.judge(brief, Subject(None), Findings(arrays={"samples": x[2::3]}), Findings())
     assert isinstance(found, Passed), found
 
 
@@ -352,8 +351,8 @@ def test_the_shipped_ring_passes_when_it_is_trained_here(classroom: Classroom) -
         "batch_size: 256}"
     )
     text = ASSIGNMENT.replace("{source: Digits, split: {train: 0.8, test: 0.2}, batch_size: 64}", data)
-    asked = "epochs: 40, good: 0.8, modes: 8, coverage: 0.5, samples: 1000, seconds: 400"
-    text = text.replace("epochs: 2, good: 0.5, modes: 5, coverage: 0.3, samples: 300", asked)
+    bounds = "epochs: 40, good: 0.8, modes: 8, coverage: 0.5, samples: 1000, seconds: 400"
+    text = text.replace("epochs: 2, good: 0.5, modes: 5, coverage: 0.3, samples: 300", bounds)
     classroom.write(text, ring)
     classroom.submit("ada", ring)
     classroom.submit(

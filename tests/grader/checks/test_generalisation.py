@@ -11,8 +11,9 @@ from builder.errors import SpecErrors
 from builder.training.metrics.metric import metrics
 from grader import Blocked, Failed, Passed
 from grader.assignment.assignment import read_assignment
-from grader.check import Examples, Findings, Question, Subject
+from grader.check import Brief, Subject
 from grader.checks.generalisation import generalisation
+from grader.exchange import Examples, Findings
 from grader.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def judged(check: generalisation, trained: int, unseen: int) -> Outcome:
 
     part = Examples(np.zeros((1000, 1), np.float32), LABELS, Target(10))
     found = Findings(arrays={"outputs": outputs(unseen), "training.outputs": outputs(trained)})
-    return check.judge(Question(Path(), examples=part, training=part), Subject(None), found, Findings())
+    return check.judge(Brief(Path(), examples=part, training=part), Subject(None), found, Findings())
 
 
 @pytest.mark.parametrize(
@@ -64,8 +65,8 @@ def test_where_less_is_better_the_gap_is_the_other_way() -> None:
     check = generalisation(metric=metrics["rmse"](), max=0.5)
     part = Examples(np.zeros((4, 1), np.float32), np.zeros((4, 1), np.float32), Target(None, (1,)))
     rows = {"outputs": np.full((4, 1), 2.0), "training.outputs": np.full((4, 1), 1.0)}
-    question = Question(Path(), examples=part, training=part)
-    outcome = check.judge(question, Subject(None), Findings(arrays=rows), Findings())
+    brief = Brief(Path(), examples=part, training=part)
+    outcome = check.judge(brief, Subject(None), Findings(arrays=rows), Findings())
     assert isinstance(outcome, Failed) and "a gap of 1" in outcome.found
 
 

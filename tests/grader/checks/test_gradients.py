@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
-from grader.check import Task
 from grader.checks.gradients import gradients
+from grader.exchange import Task
 from grader.gradients.given_files import Given
 from grader.outcome import Failed, Outcome, Passed
 from grader.submission.submission import Submission

@@ -14,8 +14,9 @@ from builder.training.optimizers.optimizer import optimizers
 from builder.training.section import Train
 from grader import Blocked, Failed, Passed
 from grader.assignment.assignment import read_assignment
-from grader.check import Check, Examples, Findings, Question, Subject
+from grader.check import Brief, Check, Subject
 from grader.checks.learning import learning
+from grader.exchange import Examples, Findings
 from grader.running.trained_here import loss_of_a_constant, loss_on
 
 if TYPE_CHECKING:
@@ -60,11 +61,11 @@ def freely(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learning, "needs_accuracy", False)
 
 
-def question_of(labels: np.ndarray, loss: str, classes: int | None) -> Question:
+def question_of(labels: np.ndarray, loss: str, classes: int | None) -> Brief:
     shape = () if classes else labels.shape[1:]
     part = Examples(np.zeros((len(labels), 1), np.float32), labels, Target(classes, shape), preprocessing="")
     section = Train(loss=losses[loss](), optimizer=optimizers["Adam"](), epochs=1)
-    return Question(Path(), training=part, train=section)
+    return Brief(Path(), training=part, train=section)
 
 
 def test_the_best_constant_answer_is_the_entropy_of_the_labels() -> None:
@@ -93,8 +94,8 @@ def test_the_best_constant_answer_to_reals_is_their_variance() -> None:
     found = question_of(reals, "MSELoss", None)
     assert found.training is not None
     part = Examples(found.training.inputs, reals, Target(None, (1,)), preprocessing=Preprocessing().to_json())
-    question = Question(Path(), training=part, train=found.train)
-    assert loss_of_a_constant(question, (1,)) == pytest.approx(float(reals.var()), rel=1e-5)
+    brief = Brief(Path(), training=part, train=found.train)
+    assert loss_of_a_constant(brief, (1,)) == pytest.approx(float(reals.var()), rel=1e-5)
 
 
 def fallen(before: float, after: float, check: Check) -> object:
@@ -105,9 +106,9 @@ def fallen(before: float, after: float, check: Check) -> object:
         above = math.log(9) - math.log(math.exp(loss) - 1)
         return np.eye(10, dtype=np.float32)[np.arange(100) % 10] * above
 
-    question = question_of(np.arange(100) % 10, "CrossEntropyLoss", 10)
+    brief = question_of(np.arange(100) % 10, "CrossEntropyLoss", 10)
     found = Findings(arrays={"before.0": logits(before), "after.0": logits(after)})
-    return check.judge(question, Subject(None), found, Findings())
+    return check.judge(brief, Subject(None), found, Findings())
 
 
 @pytest.mark.parametrize(

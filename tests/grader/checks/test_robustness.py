@@ -15,16 +15,18 @@ from safetensors.numpy import save as file_of
 
 from builder import loads
 from builder.data.section import Data, Split, Target, datasets
-from builder.errors import SpecErrors
+from builder.errors import Cause, SpecErrors
+from builder.robustness.attacks.attack import attacks
+from builder.robustness.disturbances.disturbance import disturbances
 from builder.runtime.data.splits import load_arrays
 from builder.runtime.network.module import build
 from grader import Failed, Passed
 from grader.assignment.assignment import read_assignment
-from grader.check import Array, Examples, Findings, Question, Subject
-from grader.checks.robustness import robustness
+from grader.check import Brief, Subject
+from grader.checks.robustness import named, passes, robustness, threats
+from grader.exchange import Array, Examples, Findings
 from grader.outcome import Outcome
 from grader.results.result import SubmissionResult
-from grader.running.threats import named, passes, threats
 from grader.running.under_attack import FEW, spread
 
 if TYPE_CHECKING:
@@ -265,7 +267,7 @@ def judged(**right: Array) -> Outcome:
     examples = Examples(np.zeros((200, 1), np.float32), LABELS, Target(10))
     check = robustness(worst_of=(threats["FGSM"](eps=0.1),), zero=0.0, full=1.0)
     found = Findings(said, arrays | {"masked": masked.astype(np.uint8)})
-    return check.judge(Question(Path(), examples=examples), Subject(None), found, Findings())
+    return check.judge(Brief(Path(), examples=examples), Subject(None), found, Findings())
 
 
 def first(share: float) -> Array:
@@ -305,9 +307,7 @@ def test_what_is_no_number_is_wrong() -> None:
     check = robustness(worst_of=(threats["Rotation"](degrees=5),), zero=0.0, full=0.1)
     arrays = {"clean": nothing, "given.0": nothing, "masked": np.zeros(200, np.uint8)}
     said = {"repeats": True, "holds": True, "double": False}
-    outcome = check.judge(
-        Question(Path(), examples=examples), Subject(None), Findings(said, arrays), Findings()
-    )
+    outcome = check.judge(Brief(Path(), examples=examples), Subject(None), Findings(said, arrays), Findings())
     assert isinstance(outcome, Failed) and outcome.fraction == 0, outcome
 
 
@@ -406,14 +406,27 @@ def test_the_cost_of_an_attack_is_planned() -> None:
 def test_a_worker_gets_no_label(room: Classroom, plain: bytes) -> None:
     from grader.outline import Outline
 
-    asked = read_assignment(room.assignment)
+    assignment = read_assignment(room.assignment)
     x, y, _ = load_arrays(DATA, room.folder, "test")
     examples = Examples(x, y, Target(10), preprocessing="{}")
-    check = asked.checks[-1].check
+    check = assignment.checks[-1].check
     outline = Outline.of(loads(MODEL).graph)
     given = Findings(arrays={"given.0": x, "given.1": x})
-    question = Question(room.folder, outline, examples, data=asked.data, found=given)
-    task = check.prepare(question, Subject(outline))
+    brief = Brief(room.folder, outline, examples, data=assignment.data, found=given)
+    task = check.prepare(brief, Subject(outline))
     assert task is not None and task.arrays.keys() == {"inputs", "given.0", "given.1"}  # type: ignore[union-attr]
     json.dumps(task.parameters)  # type: ignore[union-attr]
     assert "labels" not in json.dumps(task.parameters)  # type: ignore[union-attr]
+
+
+def test_both_catalogues_are_one_and_share_no_name() -> None:
+    assert [*threats] == [*attacks, *disturbances]
+    assert not set(attacks) & set(disturbances)
+    assert threats["FGSM"] is attacks["FGSM"] and threats.get("Rotation") is disturbances["Rotation"]
+    assert threats.module_of("Rotation") == "builder.robustness.disturbances.geometric"
+
+
+def test_the_nearest_name_is_offered() -> None:
+    with pytest.raises(Cause, match="there is no attack or disturbance `Rotaton`") as caught:
+        threats.get("Rotaton")
+    assert caught.value.hint == "Did you mean `Rotation`?"

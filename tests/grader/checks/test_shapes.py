@@ -10,10 +10,11 @@ import pytest
 
 from builder import loads
 from builder.errors import RunError
-from grader.check import Findings, Question, Subject
+from grader.check import Brief, Subject
 from grader.checks.forward import forward
 from grader.checks.gradients import gradients
 from grader.checks.shapes import shapes
+from grader.exchange import Findings
 from grader.outcome import Blocked, Failed, Outcome, Passed
 from grader.outline import Outline
 
@@ -136,14 +137,14 @@ def test_without_inputs_nothing_breaks() -> None:
     ours = Outline.of(loads("input: [4]\nlayers: [{Linear: 2}]\n").graph)
     theirs = replace(ours, inputs={}, layers=(), outputs={})
     for one, other in ((ours, theirs), (theirs, ours)):
-        question = Question(Path(), one)
-        outcome = shapes().judge(question, Subject(other), Findings(), Findings())
+        brief = Brief(Path(), one)
+        outcome = shapes().judge(brief, Subject(other), Findings(), Findings())
         assert isinstance(outcome, Failed), outcome
         for check in (forward(), gradients()):
-            assert isinstance(check.prepare(question, Subject(other)), Blocked)
-    question = Question(Path(), theirs)
+            assert isinstance(check.prepare(brief, Subject(other)), Blocked)
+    brief = Brief(Path(), theirs)
     for check in (forward(), gradients()):
-        assert isinstance(check.prepare(question, Subject(theirs)), Blocked)
+        assert isinstance(check.prepare(brief, Subject(theirs)), Blocked)
 
 
 def test_a_width_that_changes_no_shape_is_that_layers_slip(judge: Judge) -> None:

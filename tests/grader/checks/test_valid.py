@@ -7,8 +7,9 @@ import pytest
 
 from builder import loads
 from grader import Failed, Passed
-from grader.check import Allow, Findings, Question, Subject, Task
+from grader.check import Brief, Subject
 from grader.checks.valid import outline_of, valid
+from grader.exchange import Allow, Findings, Task
 from grader.outcome import Outcome, Refusal
 from grader.outline import Outline
 from grader.submission.submission import Submission
@@ -22,7 +23,7 @@ def judged(folder: Path, text: str, allow: Allow = Allow()) -> Outcome:  # noqa:
     submission = Submission(folder, {"model": "model.yaml"}, arrays_limit=1 << 20)
     found = valid().work(Task(), submission)
     subject = Subject(outline_of(found), frozenset({"model"}))
-    return valid().judge(Question(folder, allow=allow), subject, found, Findings())
+    return valid().judge(Brief(folder, allow=allow), subject, found, Findings())
 
 
 MODEL = "input: [1, 8, 8]\nlayers: [Flatten, {Linear: $(2 * 5)}, Tanh, {Linear: 10}]\n"

@@ -9,7 +9,7 @@ import pytest
 
 from builder.errors import DataError, RunError
 from grader import Limits
-from grader.check import Task
+from grader.exchange import Task
 
 if TYPE_CHECKING:
     from tests.grader.conftest import Classroom

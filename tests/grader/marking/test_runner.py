@@ -9,8 +9,8 @@ import pytest
 
 from builder.errors import RunError
 from grader import Began, Blocked, Failed, Judged, grade
-from grader.check import Task
 from grader.checks.accuracy import accuracy
+from grader.exchange import Task
 from grader.worker.pool import Server, Worker
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ import pytest
 
 from builder.training.metrics.metric import metrics
 from grader import Failed, Limits
-from grader.answering.question import Asked
-from grader.check import Findings, Task
+from grader.answering.question import Question
 from grader.checks.accuracy import accuracy
 from grader.checks.answers import answers
 from grader.checks.valid import valid
+from grader.exchange import Findings, Task
 from grader.worker.pool import Server, Session, Worker, describe
 from grader.worker.server import revive
 
@@ -47,21 +47,21 @@ PLAIN = '{"geometry": [], "scale": [1.0], "shift": [0.0], "fitted": [], "classes
 
 
 def test_memory_has_a_limit_that_the_plan_did_not_see(server: Server, folder: Path) -> None:
-    asked = session(server, folder, Limits(memory=256 << 20))
-    small = asked.ask(1, task(10))
-    large = asked.ask(1, task(200_000))
-    after = asked.ask(1, task(10))
-    asked.close()
+    opened = session(server, folder, Limits(memory=256 << 20))
+    small = opened.ask(1, task(10))
+    large = opened.ask(1, task(200_000))
+    after = opened.ask(1, task(10))
+    opened.close()
     assert isinstance(small, Findings) and isinstance(after, Findings)
     assert isinstance(large, Failed) and large.expected == "a network within the limit of memory"
 
 
 def test_findings_do_not_depend_on_what_came_before(server: Server, folder: Path) -> None:
-    asked, fresh = session(server, folder, Limits()), session(server, folder, Limits())
+    opened, fresh = session(server, folder, Limits()), session(server, folder, Limits())
     for count in (3, 30):
-        asked.ask(1, task(count))
-    one, other = asked.ask(1, task(10)), fresh.ask(1, task(10))
-    asked.close()
+        opened.ask(1, task(count))
+    one, other = opened.ask(1, task(10)), fresh.ask(1, task(10))
+    opened.close()
     fresh.close()
     assert isinstance(one, Findings) and isinstance(other, Findings)
     assert one.arrays["outputs"].tobytes() == other.arrays["outputs"].tobytes()
@@ -83,9 +83,9 @@ def test_a_worker_compiles_nothing(server: Server, tmp_path: Path) -> None:
         folder.mkdir()
         (folder / "model.yaml").write_text(model)
         save_file(build(loads(model)).state_dict(), folder / "weights.safetensors")
-        asked = session(server, folder, Limits())
-        answer = asked.ask(1, given)
-        log = asked.close()
+        opened = session(server, folder, Limits())
+        answer = opened.ask(1, given)
+        log = opened.close()
         assert isinstance(answer, Findings), answer
         assert "compil" not in log
         found.append(answer.arrays["outputs"].tobytes())
@@ -102,17 +102,19 @@ def test_each_session_has_a_process_of_its_own(server: Server, folder: Path) -> 
 
 
 def test_what_a_worker_prints_is_kept_and_changes_nothing(server: Server, folder: Path) -> None:
-    asked = session(server, folder, Limits())
-    answer = asked.ask(1, Task({"batch": "no number"}))
-    assert "KeyError" in asked.close() or "TypeError" in str(answer)
+    opened = session(server, folder, Limits())
+    answer = opened.ask(1, Task({"batch": "no number"}))
+    assert "KeyError" in opened.close() or "TypeError" in str(answer)
 
 
 def test_workers_are_not_told_what_is_right() -> None:
-    asked = Asked(ask="How many?", answer="161803 + parameters()", wrong={"271828": "A slip."}, points=3.25)
+    question = Question(
+        ask="How many?", answer="161803 + parameters()", wrong={"271828": "A slip."}, points=3.25
+    )
     for metric in ("accuracy", "rmse"):
         bounds = (0.577, 0.693) if metric == "accuracy" else (0.693, 0.577)
         measured = accuracy(metric=metrics[metric](), zero=bounds[0], full=bounds[1])
-        text = describe((answers(questions={"q1": asked}), measured))
+        text = describe((answers(questions={"q1": question}), measured))
         assert "q1" in text and metric in text
         assert not [told for told in ("161803", "271828", "slip", "3.25", "0.577", "0.693") if told in text]
         assert [type(check) for check in revive(text)] == [answers, accuracy]
