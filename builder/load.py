@@ -11,8 +11,9 @@ from builder.elaborate.elaborate import elaborate
 from builder.elaborate.expectations import check_data, check_expectations, described
 from builder.elaborate.resolve import resolve
 from builder.errors import Report, SpecErrors
+from builder.language.nodes import Document
 from builder.language.overrides import override
-from builder.language.source import Document, read_file, read_text
+from builder.language.source import read_file, read_text
 from builder.shapes import DEFAULT_LIMIT_BYTES
 from builder.spec.document import read_spec
 from builder.spec.graph import Graph

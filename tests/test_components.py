@@ -29,7 +29,8 @@ import builder
 from builder.component import Accepted, Catalogue, Component, Rejected
 from builder.data.transforms.transform import Transform
 from builder.errors import Cause, Report, SpecError
-from builder.language.source import Mapping, read_text
+from builder.language.nodes import Mapping
+from builder.language.source import read_text
 from builder.layers.layer import REFUSED, Layer, layers
 from builder.reader import Reader
 from builder.shapes import TensorType

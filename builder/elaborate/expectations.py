@@ -8,7 +8,7 @@ from typing import Final
 
 from builder.data.section import Data, DataInfo
 from builder.errors import Cause, Place, Report, did_you_mean
-from builder.language.source import Mapping, Node, describe
+from builder.language.nodes import Mapping, Node, describe
 from builder.reader import Reader, Unknown, place_within
 from builder.shapes import SYMBOL, TensorType
 from builder.spec.graph import Graph

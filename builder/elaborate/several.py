@@ -12,7 +12,7 @@ from builder.elaborate.unused import report_unused
 from builder.elaborate.weight_rules import WeightRules
 from builder.errors import Report
 from builder.language.keys import checked_name, is_hole
-from builder.language.source import Mapping, Node, describe
+from builder.language.nodes import Mapping, Node, describe
 from builder.reader import Reader, place_within
 from builder.spec.document import read_network
 from builder.spec.graph import Graph, GraphLayer

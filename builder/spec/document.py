@@ -13,7 +13,7 @@ from builder.data.section import Data
 from builder.errors import LONGEST_NAME, Cause, Place, Report, did_you_mean, nearest
 from builder.language.keys import checked_name, has_hole, holes_of, is_hole, misspelt, read_keys
 from builder.language.names import check_name
-from builder.language.source import Document, Mapping, Node, Scalar, Sequence, describe
+from builder.language.nodes import Document, Mapping, Node, Scalar, Sequence, describe
 from builder.reader import Reader, Unknown, Unresolved
 from builder.spec.inputs import InputReader
 from builder.spec.spec import LANGUAGE_VERSION, SAID_BY_DATA, Block, Item, ModelSpec

@@ -13,7 +13,8 @@ from typing import Final
 
 from builder.data.section import Data, DataInfo
 from builder.errors import Cause, Place, Report, did_you_mean
-from builder.language.source import Mapping, Node, Scalar, Sequence, describe, read_file
+from builder.language.nodes import Mapping, Node, Scalar, Sequence, describe
+from builder.language.source import read_file
 from builder.reader import Reader, place_of, place_within
 from builder.training.section import Train
 from grader.assignment.sections import Head, Reference, Reveal, Terms, Visibility

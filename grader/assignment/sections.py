@@ -11,7 +11,7 @@ from builder.component import Accepted, Component, Rejected
 from builder.data.section import Data
 from builder.errors import Cause, did_you_mean
 from builder.fields import Flag, Natural, NonNegative, Positive, Probability, Text
-from builder.language.source import describe
+from builder.language.nodes import describe
 from builder.layers.layer import layers
 from builder.spec.library import shipped
 from builder.spec.spec import LANGUAGE_VERSION

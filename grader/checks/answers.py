@@ -10,7 +10,8 @@ from pydantic import Field, model_validator
 
 from builder.component import Accepted, Named, Rejected
 from builder.errors import Cause, RunError, SpecErrors
-from builder.language.source import Mapping, Node, Scalar, Sequence, read_bytes
+from builder.language.nodes import Mapping, Node, Scalar, Sequence
+from builder.language.source import read_bytes
 from grader.answering.question import Asked, shown, understood
 from grader.check import Check, Findings, Question, Role, Subject, Task
 from grader.outcome import Failed, Outcome, Passed, Refusal

@@ -13,7 +13,7 @@ from pydantic import model_validator
 from builder.cells.meaning.equality import Counterexample, Equal
 from builder.component import Accepted, Rejected
 from builder.errors import Cause, RunError, did_you_mean
-from builder.language.source import describe
+from builder.language.nodes import describe
 from builder.layers.layer import layers
 from grader.check import Array, Check, Findings, Question, Subject, Task
 from grader.comparing.cell_equality import Comparer, cell_of, known_cell

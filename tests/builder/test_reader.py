@@ -11,7 +11,8 @@ from pydantic import model_validator
 from builder.component import Accepted, Catalogue, Choice, Choices, Component
 from builder.errors import Cause, Place, Report
 from builder.fields import Count, Flag, NaturalOrPair, Positive, Text
-from builder.language.source import Mapping, read_text
+from builder.language.nodes import Mapping
+from builder.language.source import read_text
 from builder.layers.layer import Layer, layers
 from builder.reader import Reader, Unknown, Unresolved
 

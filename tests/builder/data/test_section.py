@@ -21,7 +21,8 @@ from builder.data.transforms.rescale import Rescale
 from builder.data.transforms.resize import Resize
 from builder.data.transforms.standardize import Standardize
 from builder.errors import Cause, DataError, Report, SpecError
-from builder.language.source import Mapping, read_text
+from builder.language.nodes import Mapping
+from builder.language.source import read_text
 from builder.reader import Reader
 from builder.shapes import TensorType
 

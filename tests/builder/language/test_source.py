@@ -10,18 +10,8 @@ from typing import Any
 
 import pytest
 
-from builder.language.source import (
-    MAX_BYTES,
-    MAX_DEPTH,
-    MAX_NODES,
-    Mapping,
-    Node,
-    Scalar,
-    Sequence,
-    read_bytes,
-    read_file,
-    read_text,
-)
+from builder.language.nodes import Mapping, Node, Scalar, Sequence
+from builder.language.source import MAX_BYTES, MAX_DEPTH, MAX_NODES, read_bytes, read_file, read_text
 
 Complaints = Callable[[Callable[[], object]], list[str]]
 
