@@ -23,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from builder.component import Catalogue, Component
-from builder.data.section import Data, Target
+from builder.data.info import Target
+from builder.data.section import Data
 from builder.shapes import TensorType
 from grader.outcome import Outcome
 from grader.outline import Outline

@@ -20,7 +20,7 @@ from builder.spec.graph import Graph, GraphLayer
 from builder.spec.spec import ModelSpec
 
 if TYPE_CHECKING:
-    from builder.data.section import DataInfo
+    from builder.data.info import DataInfo
 
 _PROBABILITIES: Final = ((0.0, 1.0), (-math.inf, 0.0))  # and their logarithms
 _ARRANGE: Final = ("Flatten", "Unflatten", "Identity")

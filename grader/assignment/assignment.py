@@ -11,7 +11,8 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Final
 
-from builder.data.section import Data, DataInfo
+from builder.data.info import DataInfo
+from builder.data.section import Data
 from builder.errors import Cause, Place, Report, did_you_mean
 from builder.language.nodes import Mapping, Node, Scalar, Sequence, describe
 from builder.language.source import read_file

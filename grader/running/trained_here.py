@@ -117,7 +117,7 @@ def _section(task: Task, seed: int) -> Train:
 def splits_of(task: Task, seed: int) -> Splits:
     import torch
 
-    from builder.data.section import DataInfo, Target
+    from builder.data.info import DataInfo, Target
     from builder.runtime.data.preprocessing import Preprocessing
     from builder.runtime.data.splits import Part, Splits
     from builder.shapes import TensorType

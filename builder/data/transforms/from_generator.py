@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, final
 
 from builder.component import Accepted, Rejected
-from builder.data.section import DataInfo
+from builder.data.info import DataInfo
 from builder.data.transforms.transform import Adding, Addition
 from builder.errors import Cause, SpecErrors
 from builder.fields import Positive, Text

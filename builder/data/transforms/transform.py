@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from torch import Generator, Tensor
 
-    from builder.data.section import DataInfo
+    from builder.data.info import DataInfo
 
 Range = tuple[float, float]
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import final
 
 from builder.component import Accepted, Rejected
-from builder.data.section import Data, DataInfo
+from builder.data.info import DataInfo
+from builder.data.section import Data
 from builder.fields import Probability, Text
 from builder.files.data import find_file
 from builder.games.features import MAX_BYTES, refuse_tokens

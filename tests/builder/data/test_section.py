@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from builder.component import Component
 from builder.data.datasets.digits import Digits
 from builder.data.datasets.npz import NPZ
-from builder.data.section import PARTS, Data, Split, check_labels
+from builder.data.info import PARTS
+from builder.data.section import Data, Split, check_labels
 from builder.data.transforms.random_rotation import RandomRotation
 from builder.data.transforms.rescale import Rescale
 from builder.data.transforms.resize import Resize

@@ -5,7 +5,7 @@ from __future__ import annotations
 import yaml
 
 from builder.component import Component
-from builder.data.section import Target
+from builder.data.info import Target
 from builder.errors import Report, SpecError
 from builder.language.nodes import Mapping
 from builder.language.source import read_text
