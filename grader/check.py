@@ -253,12 +253,4 @@ class Check(Component):
         there is no reference."""
 
 
-_LATER: Final = frozenset(
-    {
-        "kernels",
-        "onnx",
-        "written",
-    }
-)
-
-checks: Final[Catalogue[Check]] = Catalogue("check", "grader.checks", Check, _LATER)
+checks: Final[Catalogue[Check]] = Catalogue("check", "grader.checks", Check)

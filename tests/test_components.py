@@ -158,11 +158,6 @@ def test_the_scan_finds_the_catalogues() -> None:
     assert {"Conv2d", "Linear", "Add", "ReLU"} <= {kind.name for kind in KINDS}
 
 
-@pytest.mark.parametrize("catalogue", CATALOGUES, ids=_id)
-def test_what_is_built_is_not_called_not_available_yet(catalogue: Catalogue[Any]) -> None:
-    assert catalogue.later.isdisjoint(catalogue)
-
-
 @every_kind
 def test_it_is_documented_and_tested(kind: Kind) -> None:
     manual = kind.cls.__dict__.get("__doc__")  # its own, not its base's

@@ -119,7 +119,6 @@ class Data(Component):
     """
 
     section_key = "data"
-    later = frozenset({"clean"})
     accepts = (
         Accepted("{source: Digits}"),
         Accepted("{source: Digits, preprocess: [{Resize: [28, 28]}, {Rescale: [-1, 1]}], batch_size: 32}"),
@@ -127,7 +126,7 @@ class Data(Component):
     )
     rejects = (
         Rejected("{batch_size: 32}", "`data` needs `source`"),
-        Rejected("{source: CIFAR10}", "the dataset `CIFAR10` is not available yet"),
+        Rejected("{source: Digit}", "there is no dataset `Digit`"),
         Rejected(
             "{source: Digits, clean: [DropCorrupt]}", "the field `clean` of `data` is not available yet"
         ),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from builder.data.section import Data
 from builder.errors import LONGEST_NAME, Cause, Place, Report, did_you_mean, nearest
 from builder.language.keys import checked_name, has_hole, holes_of, is_hole, misspelt, read_keys
+from builder.language.later import later
 from builder.language.names import check_name
 from builder.language.nodes import Document, Mapping, Node, Scalar, Sequence, describe
 from builder.reader import Reader, Unknown, Unresolved
@@ -27,10 +28,8 @@ KEYS: Final = (
     "gradspec", "name", "library", "input", "inputs", "constants", "blocks", "cells", "layers", "outputs",
     "expect", "init", "data", "train", "networks", "adversarial", "attacks",
 )  # fmt: skip
-KEYS_LATER: Final = frozenset({"weights", "output"})
 NETWORK_KEYS: Final = ("input", "inputs", "layers", "outputs", "expect", "init")
 ITEM_KEYS: Final = ("name", "from", "state_from", "init", "freeze", "norm", "repeat", "share", "layers")
-ITEM_KEYS_LATER: Final = frozenset({"constraint"})
 BLOCK_KEYS: Final = ("parameters", "inputs", "layers")
 
 
@@ -75,7 +74,7 @@ class _Writer:
         self.constants: dict[str, object] = {}
 
     def spec(self) -> ModelSpec:
-        read_keys(self.root, KEYS, KEYS_LATER, "a spec", self.report)
+        read_keys(self.root, KEYS, "a spec", self.report)
         self._version()
         self._constants()
         reader = Reader(self.report, self.constants, self.used)
@@ -122,7 +121,7 @@ class _Writer:
 
     def network(self, name: str, shared: ModelSpec) -> ModelSpec:
         """The network that stands here, one of several."""
-        read_keys(self.root, NETWORK_KEYS, frozenset(), "a network", self.report)
+        read_keys(self.root, NETWORK_KEYS, "a network", self.report)
         reader = Reader(self.report, shared.constants, shared.constants_used)
         layers = self._layers(self.root.get("layers"), self.root.place, "a network")
         return replace(
@@ -206,7 +205,7 @@ class _Writer:
                     self.report.error(value.place, f"expected a block with `layers`, found {describe(value)}")
                 blocks[str(key)] = Block(str(key), place, {}, ("input",), ())
                 continue
-            read_keys(value, BLOCK_KEYS, frozenset(), "a block", self.report)
+            read_keys(value, BLOCK_KEYS, "a block", self.report)
             blocks[str(key)] = Block(
                 str(key),
                 place,
@@ -312,10 +311,12 @@ class _Writer:
                 f"expected a layer as `Type` or `Type: {{…}}`, found {describe(node)}",
             )
             return Item(node.place, unknown=True)
-        for key in node.keys:
-            if key in ITEM_KEYS_LATER:
+        types = [key for key in node.entries if key not in ITEM_KEYS]
+        if len(types) > 1 or not all(str(key)[:1].isupper() for key in types):
+            unbuilt = later("an item of `layers`")
+            for key in (key for key in types if key in unbuilt):
                 self.report.error(node.keys[key], f"`{key}` is not available yet")
-        types = [key for key in node.entries if key not in ITEM_KEYS and key not in ITEM_KEYS_LATER]
+            types = [key for key in types if key not in unbuilt]
         holders = types + [key for key in ("share", "layers") if key in node.entries]
         if len(holders) != 1 or "???" in types:
             self._wrong_holders(node, [str(t) for t in types], [str(h) for h in holders])

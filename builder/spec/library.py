@@ -20,7 +20,6 @@ from builder.spec.spec import LANGUAGE_VERSION, Block
 
 MAX_FILES: Final = 32
 KEYS: Final = ("gradspec", "name", "library", "blocks", "cells")
-KEYS_LATER: Final = frozenset({"networks"})
 _CELL: Final = re.compile(r"^  ([A-Za-z]\w*):$", re.MULTILINE)
 
 ReadBlocks = Callable[[Document, Path], dict[str, Block]]
@@ -125,7 +124,7 @@ class _LibraryReader:
             problem = f"expected a library with the keys `blocks` and `cells`, found {describe(root)}"
             self._unread(root.place, problem)
             return
-        read_keys(root, KEYS, KEYS_LATER, "a library", self.report)
+        read_keys(root, KEYS, "a library", self.report)
         version = root.get("gradspec")
         if isinstance(version, Scalar) and version.value != LANGUAGE_VERSION:
             problem = f"expected the language version {LANGUAGE_VERSION}, found {describe(version)}"

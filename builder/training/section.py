@@ -63,7 +63,6 @@ class Train(Component):
     """
 
     section_key = "train"
-    later = frozenset({"constraint"})
     accepts = (
         Accepted("{loss: CrossEntropyLoss, optimizer: {Adam: {lr: 1e-3}}, epochs: 10}"),
         Accepted(

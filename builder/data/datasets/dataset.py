@@ -29,8 +29,4 @@ class Dataset(Component):
         return self
 
 
-_LATER: Final = frozenset(
-    "MNIST FashionMNIST CIFAR10 ImageFolder CSV ParallelText AudioFolder ImageCaptions".split()
-)
-
-datasets: Final[Catalogue[Dataset]] = Catalogue("dataset", "builder.data.datasets", Dataset, _LATER)
+datasets: Final[Catalogue[Dataset]] = Catalogue("dataset", "builder.data.datasets", Dataset)
