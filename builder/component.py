@@ -21,6 +21,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import core_schema
 
 from builder.errors import Cause, did_you_mean, nearest
+from builder.language.later import later
 from builder.shapes import Size, TensorType
 
 
@@ -42,13 +43,12 @@ class Rejected(NamedTuple):
 class Component(BaseModel, ABC):
     """The root of everything a spec can name. A subclass is abstract or ``@final``.
 
-    ``main`` is the field that a short form fills (``Linear: 120``). ``refused`` holds arguments that
-    PyTorch has and a spec may not set, each with the reason; ``later`` names fields that the language has
-    and this version does not build yet. ``section_key`` is the YAML key of a section (``train``), which stands in
-    a spec without its class's name. ``gathers`` is the field that takes a whole mapping, where an author
-    writes names of his own (`answers: {q1: …}`). ``chooses`` is the field, a ``Choice``, whose component stands
-    under its own name among the other fields (`{PGD: {…}, clean_share: 0.5}`). A validator over several fields
-    raises ``Cause`` with the field.
+    ``main`` is the field that a short form fills (``Linear: 120``). ``refused`` holds arguments that PyTorch
+    has and a spec may not set, each with the reason. ``section_key`` is the YAML key of a section
+    (``train``), which stands in a spec without its class's name. ``gathers`` is the field that takes a whole
+    mapping, where an author writes names of his own (`answers: {q1: …}`). ``chooses`` is the field, a
+    ``Choice``, whose component stands under its own name among the other fields (`{PGD: {…}, clean_share:
+    0.5}`). A validator over several fields raises ``Cause`` with the field.
     """
 
     # A family's models are built on first use: a spec that names one optimiser does not pay for eight.
@@ -58,7 +58,6 @@ class Component(BaseModel, ABC):
     section_key: ClassVar[str | None] = None
     gathers: ClassVar[str | None] = None
     chooses: ClassVar[str | None] = None
-    later: ClassVar[frozenset[str]] = frozenset()
     refused: ClassVar[MappingABC[str, str]] = {}
     accepts: ClassVar[tuple[Accepted, ...]] = ()
     rejects: ClassVar[tuple[Rejected, ...]] = ()
@@ -98,14 +97,10 @@ _FINAL = re.compile(r"\n@final\nclass (\w+)\(")
 
 
 class Catalogue(Generic[C]):
-    """The components of one kind: those in a package's files, or in one family file.
+    """The components of one kind: those in a package's files, or in one family file."""
 
-    ``later`` names what the language has and this version does not build yet.
-    """
-
-    def __init__(self, kind: str, package: str, base: type[C], later: frozenset[str] = frozenset()) -> None:
+    def __init__(self, kind: str, package: str, base: type[C]) -> None:
         self.kind: Final = kind
-        self.later: Final = later
         self._package = package
         self._base = base
 
@@ -124,6 +119,11 @@ class Catalogue(Generic[C]):
             for module, file in sources
             for name in _FINAL.findall(file.read_text(encoding="utf-8"))
         }
+
+    @property
+    def later(self) -> frozenset[str]:
+        """The names that the language has and this version does not build yet; read from a file."""
+        return later(self.kind)
 
     def __contains__(self, name: object) -> bool:
         return name in self._modules

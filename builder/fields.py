@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from builder.language.source import describe
+from builder.language.nodes import describe
 
 LARGEST: Final = 1 << 62
 _FRACTION: Final = r"\s*([-+]?[0-9]+(?:\.[0-9]+)?)\s*/\s*([0-9]+(?:\.[0-9]+)?)\s*\Z"

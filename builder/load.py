@@ -6,13 +6,17 @@ from collections.abc import Sequence as SequenceABC
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from builder.data.info import DataInfo, Target
+from builder.data.made import reads_runs
 from builder.elaborate.advice import advise
 from builder.elaborate.elaborate import elaborate
 from builder.elaborate.expectations import check_data, check_expectations, described
 from builder.elaborate.resolve import resolve
 from builder.errors import Report, SpecError, SpecErrors
+from builder.files.run_folder import SPEC, spec_of_run
+from builder.language.nodes import Document
 from builder.language.overrides import override
-from builder.language.source import Document, read_file, read_text
+from builder.language.source import read_file, read_text
 from builder.shapes import DEFAULT_LIMIT_BYTES
 from builder.spec.graph import Graph
 from builder.spec.read import read_spec
@@ -50,6 +54,22 @@ def loads(
 def infer(spec: ModelSpec) -> Graph:
     """The graph of a spec: each layer's name, type, output, parameters, multiply-adds and arithmetic."""
     return spec.graph
+
+
+@reads_runs
+def _generator_of(folder: Path) -> DataInfo | None:
+    """What the generator of a run makes, from the run's spec."""
+    text, start = spec_of_run(folder)
+    spec = loads(text, str(folder / SPEC), start)
+    if spec.adversarial is None or spec.data is None:
+        return None
+    graph = spec.networks[spec.adversarial.generator].graph
+    (last,) = graph.outputs.values()
+    made = next(layer.output_type for layer in graph.layers if layer.name == last)
+    if spec.adversarial.conditional is None:
+        return DataInfo(made, Target(), examples=0, range=None)
+    source = spec.data.fitted.describe(spec.folder)
+    return DataInfo(made, Target(source.target.classes), examples=0, range=source.range)
 
 
 def from_document(

@@ -22,6 +22,7 @@ from builder.component import (
     section_of,
 )
 from builder.errors import Cause, Place, Report, did_you_mean, nearest
+from builder.language.later import later
 from builder.language.nodes import HOLE, Mapping, Node, Scalar, Sequence, describe
 
 if TYPE_CHECKING:  # a spec without arithmetic does not pay for it
@@ -240,7 +241,7 @@ class Reader:
         label = label_of(cls)
         if key in cls.refused:
             self.report.error(place, f"`{label}` does not take `{key}` here", cls.refused[key])
-        elif key in cls.later:
+        elif key in later(cls.__name__):
             self.report.error(place, f"the field `{key}` of `{label}` is not available yet")
         else:
             known = [name for name in cls.model_fields if name != cls.chooses]

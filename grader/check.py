@@ -164,12 +164,4 @@ class Check(Component):
         """
 
 
-_LATER: Final = frozenset(
-    {
-        "kernels",
-        "onnx",
-        "written",
-    }
-)
-
-checks: Final[Catalogue[Check]] = Catalogue("check", "grader.checks", Check, _LATER)
+checks: Final[Catalogue[Check]] = Catalogue("check", "grader.checks", Check)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from builder.data.section import Target
+from builder.data.info import Target
 from builder.shapes import TensorType
 
 if TYPE_CHECKING:

@@ -29,7 +29,8 @@ import builder
 from builder.component import Accepted, Catalogue, Component, Rejected
 from builder.data.transforms.transform import Transform
 from builder.errors import Cause, Report, SpecError
-from builder.language.source import Mapping, read_text
+from builder.language.nodes import Mapping
+from builder.language.source import read_text
 from builder.layers.layer import REFUSED, Layer, layers
 from builder.reader import Reader
 from builder.shapes import TensorType
@@ -155,11 +156,6 @@ def _module(layer: Layer, types: tuple[TensorType, ...]) -> nn.Module:
 def test_the_scan_finds_the_catalogues() -> None:
     assert layers in CATALOGUES
     assert {"Conv2d", "Linear", "Add", "ReLU"} <= {kind.name for kind in KINDS}
-
-
-@pytest.mark.parametrize("catalogue", CATALOGUES, ids=_id)
-def test_what_is_built_is_not_called_not_available_yet(catalogue: Catalogue[Any]) -> None:
-    assert catalogue.later.isdisjoint(catalogue)
 
 
 @every_kind

@@ -16,16 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builder import Graph, ModelSpec, SpecErrors, infer, load, loads
-from builder.language.source import (
-    MAX_BYTES,
-    Document,
-    Mapping,
-    Node,
-    Scalar,
-    Sequence,
-    read_bytes,
-    read_text,
-)
+from builder.language.nodes import Document, Mapping, Node, Scalar, Sequence
+from builder.language.source import MAX_BYTES, read_bytes, read_text
 from builder.layers.layer import layers as catalogue
 from builder.runtime import build
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Callable, Sequence
 from typing import Final
+
+from builder.language.float32 import rounded
 
 _FUNCTIONS: Final[dict[str, Callable[..., float]]] = {
     "sigmoid": lambda x: (1 + math.tanh(x / 2)) / 2,
@@ -32,18 +33,6 @@ _FUNCTIONS: Final[dict[str, Callable[..., float]]] = {
     "power": math.pow,
     "negative": lambda a: -a,
 }
-
-
-def rounded(number: float) -> float:
-    """The nearest number of float32. Raises ``OverflowError`` beyond ±3.4e38.
-
-    >>> rounded(1e-60)
-    0.0
-    """
-    if math.isinf(number):
-        raise OverflowError
-    (found,) = struct.unpack("<f", struct.pack("<f", number))
-    return float(found)
 
 
 def worked_out(function: str, values: Sequence[float]) -> float | None:

@@ -10,9 +10,10 @@ import ast
 import re
 from typing import Final, NoReturn
 
-from builder.cells.constant import rounded, worked_out
+from builder.cells.constant import worked_out
 from builder.cells.term import FUNCTIONS, Apply, Constant, Name, Project, Term
 from builder.errors import Cause, did_you_mean
+from builder.language.float32 import rounded
 from builder.language.tokens import MAX_DEPTH, MAX_LENGTH, Writing, guard, parseable, short
 
 _NOT_COMPARED: Final = "An equation compares nothing; `minimum` and `maximum` choose between two values."

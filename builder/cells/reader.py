@@ -71,7 +71,7 @@ class _CellReader:
         self.open = False  # whether a hole hides names, so that a missing one is no error
 
     def cell(self) -> Cell | None:
-        read_keys(self.node, KEYS, frozenset(), "a cell", self.report)
+        read_keys(self.node, KEYS, "a cell", self.report)
         self.whole = all(key in KEYS for key in self.node.entries)
         states = self._states()
         declared = self._declared()

@@ -3,114 +3,25 @@
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, Self, final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Self, final
 
 from pydantic import model_validator
 
-from builder.component import Accepted, Catalogue, Choice, Choices, Component, Rejected
+from builder.component import Accepted, Choice, Choices, Component, Rejected
+from builder.data.datasets.dataset import Dataset, datasets
+from builder.data.info import PARTS, DataInfo
 from builder.data.transforms.transform import Addition, Affine, Augmentation, Geometry, Transform, transforms
 from builder.errors import Cause, DataError
 from builder.fields import Count, Flag, Natural, Positive, Probability
-from builder.shapes import BYTES_PER_VALUE, DEFAULT_LIMIT_BYTES, Shape, Size, TensorType
+from builder.shapes import BYTES_PER_VALUE, DEFAULT_LIMIT_BYTES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-PARTS: Final = ("train", "validation", "test")
 _TRAIN: Final = 0.7  # the training part's share, where no split is written
-
-
-class Target(NamedTuple):
-    """What a network is to say of one example: one of ``classes``, or reals of ``shape``.
-
-    ``names`` are the classes' names in the order of their numbers. With ``steps`` it is to say that at every
-    step of the input's time axis, which is so long, or free. A ``forecast`` goes on with the input's own
-    series: it is in its units, and preprocessed as the input is.
-    """
-
-    classes: int | None = None
-    shape: Shape = ()
-    names: tuple[str, ...] = ()
-    steps: Size | None = None
-    forecast: bool = False
-
-    def __str__(self) -> str:
-        each = "" if self.steps is None else " at each step"
-        if self.classes is not None:
-            return f"one of {self.classes} classes{each}"
-        return f"{TensorType(self.shape)} reals{each}"
-
-
-@dataclass(frozen=True, slots=True)
-class DataInfo:
-    """What is known of data before it is loaded.
-
-    ``range`` is what the values of ``input`` lie in by declaration, or none; ``examples`` leaves out those of
-    the source's own test part, which are ``test_examples``. ``vocabulary`` are the tokens by their numbers.
-
-    The examples of ``ordered`` data follow each other in time: parts are cut from them as they stand. At the
-    beginning of each later part, ``overlap`` examples are left out that share values with the part before.
-    ``labels`` (int64) are those of the examples, and of the own test part, where they were read to know this.
-    """
-
-    input: TensorType
-    target: Target
-    examples: int
-    test_examples: int = 0
-    range: tuple[float, float] | None = (0.0, 1.0)
-    vocabulary: tuple[str, ...] = ()
-    ordered: bool = False
-    overlap: int = 0
-    labels: tuple[NDArray[Any], ...] = field(default=(), repr=False, compare=False)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Examples:
-    """Loaded data: ``x`` float32 (tokens: int64), channels first; ``y`` int64 labels, or float32 reals.
-
-    Images lie in [0, 1]. ``test`` is the source's own test part, if it has one. Sequences of unequal lengths
-    are padded at the end: ``lengths`` (int64, N) says how many steps are real.
-    """
-
-    x: NDArray[Any]
-    y: NDArray[Any]
-    test: Examples | None = None
-    lengths: NDArray[Any] | None = None
-
-    def take(self, indices: NDArray[Any]) -> Examples:
-        """Some of the examples, without the test part."""
-        lengths = None if self.lengths is None else self.lengths[indices]
-        return Examples(self.x[indices], self.y[indices], lengths=lengths)
-
-
-class Dataset(Component):
-    """A source of data. What it holds is known without loading it."""
-
-    @abstractmethod
-    def describe(self, folder: Path) -> DataInfo:
-        """What the source holds; cheap, without torch. ``folder`` is that of the file that names it.
-
-        Raises ``Cause`` if the data is not there or cannot be used.
-        """
-
-    @abstractmethod
-    def load(self, folder: Path) -> Examples:
-        """The examples. Raises ``DataError``."""
-
-    def seen(self, share: float) -> Dataset:
-        """This source, with what it finds for itself (a vocabulary) found in its first ``share`` alone."""
-        return self
-
-
-_LATER: Final = frozenset(
-    "MNIST FashionMNIST CIFAR10 ImageFolder CSV ParallelText AudioFolder ImageCaptions".split()
-)
-
-datasets: Final[Catalogue[Dataset]] = Catalogue("dataset", "builder.data.datasets", Dataset, _LATER)
 
 
 @final
@@ -208,7 +119,6 @@ class Data(Component):
     """
 
     section_key = "data"
-    later = frozenset({"clean"})
     accepts = (
         Accepted("{source: Digits}"),
         Accepted("{source: Digits, preprocess: [{Resize: [28, 28]}, {Rescale: [-1, 1]}], batch_size: 32}"),
@@ -216,7 +126,7 @@ class Data(Component):
     )
     rejects = (
         Rejected("{batch_size: 32}", "`data` needs `source`"),
-        Rejected("{source: CIFAR10}", "the dataset `CIFAR10` is not available yet"),
+        Rejected("{source: Digit}", "there is no dataset `Digit`"),
         Rejected(
             "{source: Digits, clean: [DropCorrupt]}", "the field `clean` of `data` is not available yet"
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from builder.elaborate.layer_maker import Copy
 from builder.elaborate.scope import Value
 from builder.errors import Report, did_you_mean
-from builder.language.source import Mapping, Node, Scalar, describe
+from builder.language.nodes import Mapping, Node, Scalar, describe
 from builder.reader import Reader, Unknown, Unresolved
 from builder.spec.written import Block, Item
 

@@ -18,7 +18,7 @@ from builder.elaborate.unused import Used, report_unused
 from builder.elaborate.weight_rules import WeightRules
 from builder.errors import Place, Report, did_you_mean
 from builder.language.names import snake_case
-from builder.language.source import Mapping, describe
+from builder.language.nodes import Mapping, describe
 from builder.layers.layer import Layer, layers
 from builder.reader import Reader, Unknown
 from builder.shapes import DEFAULT_LIMIT_BYTES

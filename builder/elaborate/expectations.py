@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from builder.data.section import Data, DataInfo
+from builder.data.info import DataInfo
+from builder.data.section import Data
 from builder.errors import Cause, Place, Report, did_you_mean
-from builder.language.source import Mapping, Node, describe
+from builder.language.nodes import Mapping, Node, describe
 from builder.reader import Reader, Unknown, place_within
 from builder.shapes import SYMBOL, TensorType
 from builder.spec.graph import Graph

@@ -8,7 +8,7 @@ from builder.elaborate.budget import Budget
 from builder.elaborate.parametrisation import normed, read_norm
 from builder.elaborate.scope import UNKNOWN, Scope, Value
 from builder.errors import Cause, Place, Report
-from builder.language.source import Mapping
+from builder.language.nodes import Mapping
 from builder.layers.layer import Layer
 from builder.reader import Reader, Unknown
 from builder.shapes import Inferred

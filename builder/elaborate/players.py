@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from builder.errors import Cause, Place, Report, did_you_mean
 from builder.games.section import Adversarial
-from builder.language.nodes import Node
-from builder.language.source import Mapping
+from builder.language.nodes import Mapping, Node
 from builder.layers.shared.activation import Activation
 from builder.reader import place_within
 from builder.shapes import TensorType
@@ -21,7 +20,7 @@ from builder.spec.graph import Graph, GraphLayer
 from builder.spec.written import WrittenSpec
 
 if TYPE_CHECKING:
-    from builder.data.section import DataInfo
+    from builder.data.info import DataInfo
     from builder.elaborate.several import Several
 
 _PROBABILITIES: Final = ((0.0, 1.0), (-math.inf, 0.0))  # and their logarithms

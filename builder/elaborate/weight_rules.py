@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from builder.errors import Cause, Place, Report, did_you_mean
 from builder.language.keys import is_hole
-from builder.language.source import Mapping, describe
+from builder.language.nodes import Mapping, describe
 from builder.reader import Reader, Unknown
 from builder.spec.graph import GraphLayer
 from builder.training.initializers.initializer import Initializer, initializers

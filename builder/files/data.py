@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_BYTES: Final = 64 << 20
+MAX_CLASSIFIER_BYTES: Final = 256 << 20  # of an ONNX file
 MAX_COLUMNS: Final = 10_000
 _NUMBER: Final = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from builder.data.section import Data, DataInfo
+from builder.data.info import DataInfo
+from builder.data.section import Data
 from builder.errors import Cause
 from builder.fields import Text
-from builder.files.data import find_file
+from builder.files.data import MAX_CLASSIFIER_BYTES, find_file
 from builder.games.measures.measure import Measure, Sampled
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-MAX_BYTES: Final = 256 << 20  # of a classifier's file
 MOST: Final = 5000  # examples compared at once: two sets of them have 25 million distances
 
 
@@ -33,7 +33,7 @@ class InFeatures(Measure):
     def check(self, data: Data, info: DataInfo, folder: Path) -> None:
         refuse_tokens(info, type(self).__name__)
         if self.classifier is not None:
-            find_file(folder, self.classifier, "classifier", MAX_BYTES)
+            find_file(folder, self.classifier, "classifier", MAX_CLASSIFIER_BYTES)
 
     def prepare(self, data: Data, info: DataInfo, folder: Path) -> None:
         if self.classifier is not None:

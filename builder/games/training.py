@@ -25,7 +25,6 @@ class Game(Component):
     """
 
     section_key = "train"
-    later = frozenset({"precision", "scheduler", "early_stopping"})
     accepts = (
         Accepted("{epochs: 10}"),
         Accepted("{epochs: 3, clip_grad_norm: 1.0, device: cpu, seed: 1, threads: 2, grid: 16}"),

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from builder.errors import Cause, Place, Report, did_you_mean, nearest
+from builder.language.later import later
 from builder.language.names import check_name
 from builder.language.nodes import Mapping, Node, Scalar, Sequence
 
 
-def read_keys(
-    node: Mapping, known: tuple[str, ...], later: frozenset[str], owner: str, report: Report
-) -> None:
-    """Reports every key of ``node`` that is not known."""
+def read_keys(node: Mapping, known: tuple[str, ...], owner: str, report: Report) -> None:
+    """Reports every key of ``node`` that is not known; ``owner`` has them (``a spec``)."""
     for key, place in node.keys.items():
         if key in known:
             continue
-        if key in later:
+        if key in later(owner):
             report.error(place, f"`{key}` is not available yet")
         else:
             report.error(place, f"{owner} has no key `{key}`", did_you_mean(str(key), known))

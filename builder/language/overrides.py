@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Final
 
 from builder.errors import Cause, Place, Report, SpecErrors
-from builder.language.source import Document, Mapping, Node, Scalar, Sequence, read_text
+from builder.language.nodes import Document, Mapping, Node, Scalar, Sequence
+from builder.language.source import read_text
 
 _STEP: Final = r"([A-Za-z_][A-Za-z0-9_]*)|\[(\d+)\]"
 

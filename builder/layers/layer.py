@@ -68,10 +68,4 @@ class Layer(Component):
         return {name: getattr(self, name) for name in type(self).model_fields} | sizes
 
 
-_LATER: Final = frozenset({
-    "Bilinear", "Conv1d", "Conv3d", "ConvTranspose1d", "MaxPool1d", "AvgPool1d", "AdaptiveAvgPool1d",
-    "AdaptiveMaxPool2d", "LocalResponseNorm", "Dropout1d", "AlphaDropout", "TransformerEncoderLayer", "GLU",
-    "Reshape", "Permute",
-})  # fmt: skip
-
-layers: Final[Catalogue[Layer]] = Catalogue("layer type", "builder.layers", Layer, _LATER)
+layers: Final[Catalogue[Layer]] = Catalogue("layer type", "builder.layers", Layer)

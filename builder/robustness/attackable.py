@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from builder.data.section import Target
+from builder.data.info import Target
 from builder.data.transforms.transform import Range
 from builder.errors import Cause
 from builder.shapes import TensorType

@@ -13,7 +13,7 @@ from builder.data.section import Data
 from builder.errors import Cause, Place, Report
 from builder.language.keys import checked_name, holes_of, is_hole, misspelt, read_keys
 from builder.language.names import check_name
-from builder.language.source import Document, Mapping, Node, Scalar, describe
+from builder.language.nodes import Document, Mapping, Node, Scalar, describe
 from builder.reader import Reader, Unknown, Unresolved
 from builder.spec.inputs import InputReader
 from builder.spec.items import ItemReader
@@ -28,7 +28,6 @@ KEYS: Final = (
     "gradspec", "name", "library", "input", "inputs", "constants", "blocks", "cells", "layers", "outputs",
     "expect", "init", "data", "train", "networks", "adversarial", "attacks",
 )  # fmt: skip
-KEYS_LATER: Final = frozenset({"weights", "output"})
 NETWORK_KEYS: Final = ("input", "inputs", "layers", "outputs", "expect", "init")
 BLOCK_KEYS: Final = ("parameters", "inputs", "layers")
 
@@ -58,7 +57,7 @@ class DocumentReader:
 
     def spec(self) -> WrittenSpec:
         """The spec of one network, or what several share."""
-        read_keys(self.root, KEYS, KEYS_LATER, "a spec", self.report)
+        read_keys(self.root, KEYS, "a spec", self.report)
         self._version()
         self._constants()
         reader = Reader(self.report, self.constants, self.used)
@@ -100,7 +99,7 @@ class DocumentReader:
 
     def network(self, name: str, shared: WrittenSpec) -> WrittenSpec:
         """The network that stands here, one of several."""
-        read_keys(self.root, NETWORK_KEYS, frozenset(), "a network", self.report)
+        read_keys(self.root, NETWORK_KEYS, "a network", self.report)
         reader = Reader(self.report, shared.constants, shared.constants_used)
         layers = self.items.layers(self.root.get("layers"), self.root.place, "a network")
         return replace(
@@ -184,7 +183,7 @@ class DocumentReader:
                     self.report.error(value.place, f"expected a block with `layers`, found {describe(value)}")
                 blocks[str(key)] = Block(str(key), place, {}, ("input",), ())
                 continue
-            read_keys(value, BLOCK_KEYS, frozenset(), "a block", self.report)
+            read_keys(value, BLOCK_KEYS, "a block", self.report)
             blocks[str(key)] = Block(
                 str(key),
                 place,

@@ -72,7 +72,7 @@ class InputReader:
     def _tensor(self, node: Node) -> TensorType | None:
         shape, vocabulary = node, None
         if isinstance(node, Mapping):
-            read_keys(node, ("shape", "vocabulary"), frozenset(), "an input", self.report)
+            read_keys(node, ("shape", "vocabulary"), "an input", self.report)
             inner, words = node.get("shape"), node.get("vocabulary")
             if inner is None:
                 self.report.error(

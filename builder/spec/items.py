@@ -6,11 +6,11 @@ from typing import Final
 
 from builder.errors import LONGEST_NAME, Place, Report, did_you_mean, nearest
 from builder.language.keys import checked_name, has_hole, is_hole
+from builder.language.later import later
 from builder.language.nodes import Mapping, Node, Scalar, Sequence, describe
 from builder.spec.written import Item
 
 ITEM_KEYS: Final = ("name", "from", "state_from", "init", "freeze", "norm", "repeat", "share", "layers")
-ITEM_KEYS_LATER: Final = frozenset({"constraint"})
 
 
 class ItemReader:
@@ -66,10 +66,12 @@ class ItemReader:
                 f"expected a layer as `Type` or `Type: {{…}}`, found {describe(node)}",
             )
             return Item(node.place, unknown=True)
-        for key in node.keys:
-            if key in ITEM_KEYS_LATER:
+        types = [key for key in node.entries if key not in ITEM_KEYS]
+        if len(types) > 1 or not all(str(key)[:1].isupper() for key in types):
+            unbuilt = later("an item of `layers`")
+            for key in (key for key in types if key in unbuilt):
                 self.report.error(node.keys[key], f"`{key}` is not available yet")
-        types = [key for key in node.entries if key not in ITEM_KEYS and key not in ITEM_KEYS_LATER]
+            types = [key for key in types if key not in unbuilt]
         holders = types + [key for key in ("share", "layers") if key in node.entries]
         if len(holders) != 1 or "???" in types:
             self._wrong_holders(node, [str(t) for t in types], [str(h) for h in holders])

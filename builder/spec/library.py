@@ -16,7 +16,6 @@ from builder.spec.written import LANGUAGE_VERSION, Block, Library
 
 MAX_FILES: Final = 32
 KEYS: Final = ("gradspec", "name", "library", "blocks", "cells")
-KEYS_LATER: Final = frozenset({"networks"})
 
 ReadBlocks = Callable[[Document, Path], dict[str, Block]]
 
@@ -107,7 +106,7 @@ class _LibraryReader:
             problem = f"expected a library with the keys `blocks` and `cells`, found {describe(root)}"
             self._unread(root.place, problem)
             return
-        read_keys(root, KEYS, KEYS_LATER, "a library", self.report)
+        read_keys(root, KEYS, "a library", self.report)
         version = root.get("gradspec")
         if isinstance(version, Scalar) and version.value != LANGUAGE_VERSION:
             problem = f"expected the language version {LANGUAGE_VERSION}, found {describe(version)}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from builder.data.section import Data
 from builder.errors import Place
-from builder.language.source import Document, Mapping, Node
+from builder.language.nodes import Document, Mapping, Node
 from builder.shapes import TensorType
 from builder.training.section import Train
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, final
 from pydantic import model_validator
 
 from builder.component import Accepted, Choice, Choices, Component, Rejected, Section
-from builder.data.section import Target
+from builder.data.info import Target
 from builder.errors import Cause, did_you_mean
 from builder.fields import Count, Flag, Natural, NonNegative, Positive, Text
 from builder.shapes import TensorType
@@ -63,7 +63,6 @@ class Train(Component):
     """
 
     section_key = "train"
-    later = frozenset({"constraint"})
     accepts = (
         Accepted("{loss: CrossEntropyLoss, optimizer: {Adam: {lr: 1e-3}}, epochs: 10}"),
         Accepted(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from builder.data.section import PARTS
+from builder.data.info import PARTS
 from cli.commands.train import wrote
 from cli.options import AsJson, RunFolder, answers
 from cli.view import render

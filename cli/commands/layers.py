@@ -20,7 +20,7 @@ KINDS: Final = {
     "schedulers": ("builder.training.schedulers.scheduler", "schedulers"),
     "metrics": ("builder.training.metrics.metric", "metrics"),
     "initializers": ("builder.training.initializers.initializer", "initializers"),
-    "datasets": ("builder.data.section", "datasets"),
+    "datasets": ("builder.data.datasets.dataset", "datasets"),
     "transforms": ("builder.data.transforms.transform", "transforms"),
     "objectives": ("builder.games.objectives.objective", "objectives"),
     "penalties": ("builder.games.penalties.penalty", "penalties"),

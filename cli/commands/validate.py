@@ -7,7 +7,8 @@ from pathlib import Path
 
 from builder import ModelSpec, SpecErrors, load
 from builder.errors import SpecError
-from builder.language.source import Mapping, read_file
+from builder.language.nodes import Mapping
+from builder.language.source import read_file
 from cli.view import render
 
 

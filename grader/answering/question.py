@@ -14,7 +14,7 @@ from pydantic import model_validator
 from builder.component import Accepted, Component, Rejected
 from builder.errors import Cause
 from builder.fields import Count, Positive, Text
-from builder.language.source import describe
+from builder.language.nodes import describe
 from grader.answering.question_language import LARGEST, Expression, parse
 from grader.exchange import Array
 

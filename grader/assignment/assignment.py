@@ -11,9 +11,11 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Final
 
-from builder.data.section import Data, DataInfo
+from builder.data.info import DataInfo
+from builder.data.section import Data
 from builder.errors import Cause, Place, Report, did_you_mean
-from builder.language.source import Mapping, Node, Scalar, Sequence, describe, read_file
+from builder.language.nodes import Mapping, Node, Scalar, Sequence, describe
+from builder.language.source import read_file
 from builder.reader import Reader, place_of, place_within
 from builder.training.section import Train
 from grader.assignment.sections import Head, Reference, Reveal, Terms, Visibility

@@ -12,7 +12,7 @@ from builder.component import Accepted, Component, Rejected
 from builder.data.section import Data
 from builder.errors import Cause, did_you_mean
 from builder.fields import Flag, Natural, NonNegative, Positive, Probability, Text
-from builder.language.source import describe
+from builder.language.nodes import describe
 from builder.layers.layer import layers
 from builder.spec.written import LANGUAGE_VERSION
 from builder.training.section import Train
@@ -27,7 +27,6 @@ class SubmittedFiles(Component):
     """The names of the files in a student's folder, by role; beneath the folder, never above it."""
 
     section_key: ClassVar[str | None] = "submission"
-    later: ClassVar[frozenset[str]] = frozenset({"models", "onnx"})
     accepts = (Accepted("{model: model.yaml, weights: weights.safetensors}"),)
     rejects = (
         Rejected("{model: ../model.yaml}", "`../model.yaml` leaves the student's folder"),
@@ -67,7 +66,6 @@ class Allowed(Component):
     """
 
     section_key: ClassVar[str | None] = "allow"
-    later: ClassVar[frozenset[str]] = frozenset({"library"})
     accepts = (Accepted("{layers: [Conv2d, Linear], literal_numbers: 50}"),)
     rejects = (
         Rejected("{layers: [Conv2D]}", "there is no layer type `Conv2D`"),
@@ -177,7 +175,6 @@ class Head(Component):
     """An assignment's own keys, its checks aside."""
 
     section_key: ClassVar[str | None] = "an assignment"
-    later: ClassVar[frozenset[str]] = frozenset({"variant", "due", "late", "library", "constants"})
     accepts = (Accepted("{assignment: lenet, reference: reference.yaml, points: 100}"),)
     rejects = (
         Rejected("{points: 100}", "`an assignment` needs `assignment`"),

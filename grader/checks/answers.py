@@ -10,7 +10,8 @@ from pydantic import Field, model_validator
 
 from builder.component import Accepted, Named, Rejected
 from builder.errors import Cause, RunError, SpecErrors
-from builder.language.source import Mapping, Node, Scalar, Sequence, read_bytes
+from builder.language.nodes import Mapping, Node, Scalar, Sequence
+from builder.language.source import read_bytes
 from grader.answering.question import Question, shown, understood
 from grader.check import Brief, Check, Subject
 from grader.exchange import Findings, Role, Task

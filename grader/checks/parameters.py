@@ -9,7 +9,7 @@ from pydantic import model_validator
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
 from builder.fields import Natural
-from builder.language.source import describe
+from builder.language.nodes import describe
 from builder.shapes import count
 from grader.check import Brief, Check, Subject
 from grader.exchange import Findings

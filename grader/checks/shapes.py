@@ -16,7 +16,7 @@ from builder.cells.meaning.equality import Equal
 from builder.component import Accepted, Rejected
 from builder.errors import Cause, RunError, did_you_mean
 from builder.fields import Flag
-from builder.language.source import describe
+from builder.language.nodes import describe
 from builder.shapes import TensorType
 from grader.check import Brief, Check, Subject
 from grader.comparing.cell_equality import CellComparer

@@ -14,7 +14,7 @@ from builder.cells.meaning.equality import Counterexample, Equal
 from builder.component import Accepted, Component, Rejected
 from builder.errors import Cause, RunError, did_you_mean
 from builder.fields import Text
-from builder.language.source import describe
+from builder.language.nodes import describe
 from builder.layers.layer import layers
 from grader.check import Brief, Check, Subject
 from grader.comparing.cell_equality import CellComparer, known_cell

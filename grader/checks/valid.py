@@ -9,7 +9,7 @@ from typing import ClassVar, Final, final
 
 from builder.component import Accepted, Rejected
 from builder.errors import SpecErrors, did_you_mean
-from builder.language.source import Mapping, Node, Scalar
+from builder.language.nodes import Mapping, Node, Scalar
 from grader.check import Brief, Check, Subject
 from grader.exchange import Allow, Findings, Task
 from grader.outcome import Failed, Outcome, Passed, Refusal

@@ -119,7 +119,7 @@ def splits_of(task: Task, seed: int) -> Splits:
     """The assignment's training part, preprocessed, with no other part; ``seed`` orders its batches."""
     import torch
 
-    from builder.data.section import DataInfo, Target
+    from builder.data.info import DataInfo, Target
     from builder.runtime.data.preprocessing import Preprocessing
     from builder.runtime.data.splits import Part, Splits
     from builder.shapes import TensorType

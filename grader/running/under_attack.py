@@ -17,7 +17,8 @@ import numpy as np
 
 from builder.component import Component
 from builder.errors import RunError
-from builder.robustness.attacks.attack import Attack, Logits
+from builder.robustness.attacks.aim import Logits
+from builder.robustness.attacks.attack import Attack
 from builder.robustness.disturbances.disturbance import Disturbance
 from grader.exchange import Array, Findings, Task
 from grader.outcome import Refusal

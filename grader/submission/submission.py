@@ -18,8 +18,8 @@ from safetensors.numpy import load as load_arrays
 from builder import infer
 from builder.errors import SpecErrors, WeightsError
 from builder.files.weights import Header, check_weights, read_header
-from builder.language.nodes import HOLE
-from builder.language.source import Document, Mapping, Node, Scalar, read_bytes
+from builder.language.nodes import HOLE, Document, Mapping, Node, Scalar
+from builder.language.source import read_bytes
 from builder.load import from_document
 from builder.shapes import Shape, count
 from builder.spec.graph import Graph

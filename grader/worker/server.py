@@ -24,7 +24,8 @@ from safetensors.numpy import save
 
 from builder import loads
 from builder.errors import Report
-from builder.language.source import Scalar, Sequence, read_text
+from builder.language.nodes import Scalar, Sequence
+from builder.language.source import read_text
 from builder.layers.layer import layers
 from builder.reader import Reader
 from grader.check import Check, checks

@@ -10,7 +10,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from builder import fields
 from builder.fields import pair
-from builder.language.source import Document, Scalar, Sequence, read_text
+from builder.language.nodes import Document, Scalar, Sequence
+from builder.language.source import read_text
 from builder.reader import sentence
 
 TAKES: list[tuple[str, str, object]] = [

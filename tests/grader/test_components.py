@@ -11,7 +11,8 @@ import pytest
 import grader
 from builder.component import Accepted, Component, Rejected
 from builder.errors import Report
-from builder.language.source import Mapping, read_text
+from builder.language.nodes import Mapping
+from builder.language.source import read_text
 from builder.reader import Reader
 from grader.check import Check, checks
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from builder.data.section import Target
+from builder.data.info import Target
 from builder.shapes import TensorType
 from grader.exchange import Examples
 

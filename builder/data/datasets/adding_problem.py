@@ -8,7 +8,8 @@ from typing import Self, final
 from pydantic import model_validator
 
 from builder.component import Accepted, Rejected
-from builder.data.section import DataInfo, Dataset, Examples, Target
+from builder.data.datasets.dataset import Dataset
+from builder.data.info import DataInfo, Examples, Target
 from builder.errors import Cause
 from builder.fields import Count, Natural
 from builder.shapes import TensorType

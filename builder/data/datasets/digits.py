@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import final
 
 from builder.component import Accepted, Rejected
-from builder.data.section import DataInfo, Dataset, Examples, Target
+from builder.data.datasets.dataset import Dataset
+from builder.data.info import DataInfo, Examples, Target
 from builder.errors import DataError
 from builder.files.data import packaged_bytes
 from builder.shapes import TensorType

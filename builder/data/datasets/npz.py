@@ -15,7 +15,8 @@ from typing import IO, TYPE_CHECKING, Any, Final, Literal, Self, final
 from pydantic import model_validator
 
 from builder.component import Accepted, Rejected
-from builder.data.section import DataInfo, Dataset, Examples, Target
+from builder.data.datasets.dataset import Dataset
+from builder.data.info import DataInfo, Examples, Target
 from builder.errors import Cause, DataError
 from builder.fields import Count, RealPair, Text
 from builder.shapes import DEFAULT_LIMIT_BYTES, Shape, TensorType

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, Literal, Self, final
 
 from pydantic import model_validator
 
-from builder.cells.constant import rounded
 from builder.component import Accepted, Rejected
-from builder.data.section import DataInfo, Dataset, Examples, Target
+from builder.data.datasets.dataset import Dataset
+from builder.data.info import DataInfo, Examples, Target
 from builder.errors import Cause, DataError
 from builder.fields import Count, Text
 from builder.files.data import number, one_of_two, read_data, read_table
+from builder.language.float32 import rounded
 from builder.shapes import TensorType
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from typing import Final, Literal, NamedTuple, Self, final
 from pydantic import PrivateAttr, model_validator
 
 from builder.component import Accepted, Rejected
-from builder.data.section import DataInfo, Dataset, Examples, Target
+from builder.data.datasets.dataset import Dataset
+from builder.data.info import DataInfo, Examples, Target
 from builder.errors import Cause, DataError
 from builder.fields import Count, Text
 from builder.files.data import one_of_two, read_data

@@ -7,18 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, final
 
 from builder.component import Accepted, Rejected
-from builder.data.section import DataInfo
+from builder.data.info import DataInfo
+from builder.data.made import generator_of
 from builder.data.transforms.transform import Adding, Addition
 from builder.errors import Cause, SpecErrors
 from builder.fields import Positive, Text
 from builder.files.data import find_file, within
 from builder.files.run_folder import ENVIRONMENT, SPEC, WEIGHTS, spec_of_run
-from builder.shapes import TensorType
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
-
-    from builder.spec.spec import ModelSpec
 
 _reading: Final = ContextVar("reading the spec of a run", default=False)
 _HINT: Final = "Train one with `adversarial: {conditional: embed, …}` and `gradspec train`."
@@ -48,22 +46,21 @@ class FromGenerator(Addition):
     def check(self, info: DataInfo, folder: Path) -> None:
         if info.target.classes is None or info.target.steps is not None:
             raise Cause(f"made examples come with a class, and the target is {info.target}")
-        spec = self._spec(folder)
-        made, classes, span = _made(spec)
-        if made != info.input:
+        made = self._made(folder)
+        if made.input != info.input:
             raise Cause(
-                f"the generator of `{self.run}` makes {made}, and examples are {info.input}",
+                f"the generator of `{self.run}` makes {made.input}, and examples are {info.input}",
                 "`Resize` and the like must leave the same shape in both specs.",
                 field="run",
             )
-        if classes != info.target.classes:
+        if (classes := made.target.classes) != info.target.classes:
             raise Cause(
                 f"the generator of `{self.run}` knows {classes} classes, and the data has {info.target.classes}",
                 field="run",
             )
-        if span != info.range:
+        if made.range != info.range:
             raise Cause(
-                f"the generator of `{self.run}` makes values in {_shown(span)}, and the data's are in "
+                f"the generator of `{self.run}` makes values in {_shown(made.range)}, and the data's are in "
                 f"{_shown(info.range)}",
                 field="run",
             )
@@ -74,7 +71,7 @@ class FromGenerator(Addition):
         from builder.runtime import load_run, sample
 
         run = load_run(within(folder, self.run, "run"))
-        _, classes, _ = _made(self._spec(folder))
+        classes = self._made(folder).target.classes
         assert classes is not None, "`check` refuses data without classes"
 
         def add(x: Tensor, y: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
@@ -88,17 +85,18 @@ class FromGenerator(Addition):
 
         return add
 
-    def _spec(self, folder: Path) -> ModelSpec:
-        """The run's spec. Raises ``Cause`` for a folder that is no finished run of a conditional GAN."""
-        from builder.load import loads
+    def _made(self, folder: Path) -> DataInfo:
+        """What the run's generator makes.
 
-        problem = f"`{self.run}` is no folder that `gradspec train` wrote"
+        Raises ``Cause`` for a folder that is no finished run of a conditional GAN.
+        """
         try:
             place = within(folder, self.run, "run")
             for name in (SPEC, ENVIRONMENT):
                 find_file(place, name)
-            text, start = spec_of_run(place)
+            spec_of_run(place)
         except Cause as cause:
+            problem = f"`{self.run}` is no folder that `gradspec train` wrote"
             raise Cause(problem, f"{cause.problem[:1].upper()}{cause.problem[1:]}.", field="run") from None
         if not (place / WEIGHTS).is_file():
             raise Cause(f"the run `{self.run}` is not finished", "Go on with `--resume`.", field="run")
@@ -108,28 +106,18 @@ class FromGenerator(Addition):
             )
         within_this = _reading.set(True)
         try:
-            spec = loads(text, str(place / SPEC), start)
+            made = generator_of(place)
         except SpecErrors as errors:
             first = errors.errors[0].problem
             raise Cause(f"the spec of the run `{self.run}` cannot be read: {first}", field="run") from None
         finally:
             _reading.reset(within_this)
-        if spec.adversarial is None or spec.data is None:
+        if made is None:
             raise Cause(f"the run `{self.run}` trained no GAN", _HINT, field="run")
-        if spec.adversarial.conditional is None:
+        if made.target.classes is None:
             told = "is of a GAN that is not told the class, and examples are added with their class"
             raise Cause(f"the run `{self.run}` {told}", _HINT, field="run")
-        return spec
-
-
-def _made(spec: ModelSpec) -> tuple[TensorType, int | None, tuple[float, float] | None]:
-    """What a conditional GAN makes: its type, how many classes it knows, and its source's range."""
-    assert spec.adversarial is not None and spec.data is not None, "`_spec` refuses others"
-    graph = spec.networks[spec.adversarial.generator].graph
-    (last,) = graph.outputs.values()
-    made = next(layer.output_type for layer in graph.layers if layer.name == last)
-    source = spec.data.fitted.describe(spec.folder)
-    return made, source.target.classes, source.range
+        return made
 
 
 def _shown(span: Any) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from torch import Generator, Tensor
 
-    from builder.data.section import DataInfo
+    from builder.data.info import DataInfo
 
 Range = tuple[float, float]
 
@@ -97,9 +97,7 @@ class Affine(Transform):
         """The declared range after it, for the one before; raises ``Cause`` if it needs one and has none."""
 
 
-transforms: Final[Catalogue[Transform]] = Catalogue(
-    "transform", "builder.data.transforms", Transform, frozenset({"RandomResizedCrop", "ColorJitter"})
-)
+transforms: Final[Catalogue[Transform]] = Catalogue("transform", "builder.data.transforms", Transform)
 
 
 def expect_image(arrives: TensorType, name: str) -> tuple[int, int, int]:

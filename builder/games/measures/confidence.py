@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import final
 
 from builder.component import Accepted, Rejected
-from builder.data.section import Data, DataInfo
+from builder.data.info import DataInfo
+from builder.data.section import Data
 from builder.fields import Probability, Text
-from builder.files.data import find_file
-from builder.games.features import MAX_BYTES, refuse_tokens
+from builder.files.data import MAX_CLASSIFIER_BYTES, find_file
+from builder.games.features import refuse_tokens
 from builder.games.measures.measure import Measure, Sampled
 
 
@@ -38,7 +39,7 @@ class confidence(Measure):
 
     def check(self, data: Data, info: DataInfo, folder: Path) -> None:
         refuse_tokens(info, "confidence")
-        find_file(folder, self.classifier, "classifier", MAX_BYTES)
+        find_file(folder, self.classifier, "classifier", MAX_CLASSIFIER_BYTES)
 
     def prepare(self, data: Data, info: DataInfo, folder: Path) -> None:
         from builder.runtime.games.classifier import Classifier

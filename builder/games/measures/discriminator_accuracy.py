@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import ClassVar, Literal, final
 
 from builder.component import Accepted, Rejected
-from builder.data.section import Data, DataInfo
+from builder.data.info import DataInfo
+from builder.data.section import Data
 from builder.games.measures.measure import Measure, Sampled
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, Literal, final
 
 from builder.component import Accepted, Rejected
-from builder.data.section import Data, DataInfo
+from builder.data.info import DataInfo
+from builder.data.section import Data
 from builder.errors import Cause
 from builder.fields import Count, Natural, Probability
 from builder.games.features import finite, refuse_tokens

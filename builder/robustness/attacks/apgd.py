@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, final
 from builder.component import Accepted, Rejected
 from builder.errors import RunError
 from builder.fields import Count, NonNegative, Probability
-from builder.robustness.attacks.attack import Aim, Attack, Logits
+from builder.robustness.attacks.aim import Aim, Logits, Neighbourhood
+from builder.robustness.attacks.attack import Attack
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-    from builder.runtime.attacks.perturbation import Ball
 
 MOMENTUM: Final = 0.75  # of the new step; the rest is the last one's
 
@@ -74,7 +74,7 @@ class APGD(Attack):
     rho: Probability = 0.75
     restarts: Count = 1
 
-    def search(self, logits: Logits, ball: Ball, aim: Aim, generator: Generator) -> Tensor:
+    def search(self, logits: Logits, ball: Neighbourhood, aim: Aim, generator: Generator) -> Tensor:
         import torch
 
         from builder.runtime.attacks.perturbation import retried
@@ -83,12 +83,12 @@ class APGD(Attack):
             with torch.no_grad():
                 aim = aim._replace(left=logits(ball.centre).argmax(1))
 
-        def once(start: Tensor, ball: Ball, aim: Aim) -> Tensor:
+        def once(start: Tensor, ball: Neighbourhood, aim: Aim) -> Tensor:
             return self._climb(logits, ball, start, aim)
 
         return retried(logits, ball.centre.clone(), ball, aim, once, self.restarts, generator)
 
-    def _climb(self, logits: Logits, ball: Ball, start: Tensor, aim: Aim) -> Tensor:
+    def _climb(self, logits: Logits, ball: Neighbourhood, start: Tensor, aim: Aim) -> Tensor:
         import torch
 
         from builder.runtime.attacks.perturbation import cross_entropy, reached, slope
@@ -139,7 +139,7 @@ class APGD(Attack):
         )
 
 
-def _step(state: _State, ball: Ball, share: float) -> Tensor:
+def _step(state: _State, ball: Neighbourhood, share: float) -> Tensor:
     from builder.runtime.attacks.perturbation import over
 
     ahead = state.at + over(state.stride, state.at) * ball.direction(state.gradient)

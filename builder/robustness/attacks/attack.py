@@ -7,35 +7,17 @@ every network on that data.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, Final, Literal, NamedTuple, Self, final
+from typing import TYPE_CHECKING, ClassVar, Final, Self, final
 
 from pydantic import model_validator
 
 from builder.component import Catalogue, Component
 from builder.errors import Cause
 from builder.fields import Count, Flag, NonNegative, Positive
+from builder.robustness.attacks.aim import Aim, Logits, Neighbourhood, Norm
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
-
-    from builder.runtime.attacks.perturbation import Ball
-
-Norm = Literal["Linf", "L2"]
-Logits = Callable[["Tensor"], "Tensor"]  # inputs N×… within the bounds to logits N×classes, differentiable
-
-
-class Aim(NamedTuple):
-    """What an attack is to reach: logits of which ``y`` (int64, N) is no longer the largest, or, ``targeted``,
-    is the largest. ``left``: the class that a targeted attack starts from, where it needs to know."""
-
-    y: Tensor
-    targeted: bool
-    left: Tensor | None = None
-
-    def of(self, chosen: Tensor) -> Aim:
-        """The aim of some examples: a mask or indices."""
-        return Aim(self.y[chosen], self.targeted, None if self.left is None else self.left[chosen])
 
 
 class Attack(Component):
@@ -84,7 +66,7 @@ class Attack(Component):
             return ball.held(self.search(watched, ball, Aim(watched.y, self.targeted), generator))
 
     @abstractmethod
-    def search(self, logits: Logits, ball: Ball, aim: Aim, generator: Generator) -> Tensor:
+    def search(self, logits: Logits, ball: Neighbourhood, aim: Aim, generator: Generator) -> Tensor:
         """Where the attack arrives from ``ball.centre``: N×…; ``perturb`` keeps bounds and distance."""
 
 
@@ -97,7 +79,7 @@ class Stepping(Attack):
     alpha: Positive | None = None
     steps: Count
 
-    def stride(self, ball: Ball) -> float:
+    def stride(self, ball: Neighbourhood) -> float:
         """The length of one step in units of ``ball``."""
         if self.alpha is None:
             return self.reach * min(self.eps, ball.diagonal) / self.steps * ball.span

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, final
 
 from builder.component import Accepted, Rejected
 from builder.fields import Count
-from builder.robustness.attacks.attack import Aim, Logits, Stepping
+from builder.robustness.attacks.aim import Aim, Logits, Neighbourhood
+from builder.robustness.attacks.attack import Stepping
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
-
-    from builder.runtime.attacks.perturbation import Ball
 
 
 @final
@@ -39,7 +38,7 @@ class BIM(Stepping):
 
     steps: Count = 10
 
-    def search(self, logits: Logits, ball: Ball, aim: Aim, generator: Generator) -> Tensor:
+    def search(self, logits: Logits, ball: Neighbourhood, aim: Aim, generator: Generator) -> Tensor:
         from builder.runtime.attacks.perturbation import ascend
 
         return ascend(logits, ball, ball.centre.clone(), aim, self.steps, self.stride(ball))

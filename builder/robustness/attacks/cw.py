@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal, NamedTuple, final
 
 from builder.component import Accepted, Rejected
 from builder.fields import Count, NonNegative, Positive
-from builder.robustness.attacks.attack import Aim, Attack, Logits
+from builder.robustness.attacks.aim import Aim, Logits, Neighbourhood
+from builder.robustness.attacks.attack import Attack
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-    from builder.runtime.attacks.perturbation import Ball
 
 INSIDE: Final = 0.999  # of the way to the bounds: at them tanh is flat, and no step would leave them
 BETAS: Final = (0.9, 0.999)  # Adam's
@@ -67,7 +67,7 @@ class CW(Attack):
     steps: Count = 1000
     binary_search_steps: Count = 9
 
-    def search(self, logits: Logits, ball: Ball, aim: Aim, generator: Generator) -> Tensor:
+    def search(self, logits: Logits, ball: Neighbourhood, aim: Aim, generator: Generator) -> Tensor:
         import torch
 
         found = ball.centre.clone()
@@ -83,7 +83,7 @@ class CW(Attack):
         return found
 
     def _minimise(
-        self, logits: Logits, ball: Ball, aim: Aim, c: Tensor, found: Tensor, nearest: Tensor
+        self, logits: Logits, ball: Neighbourhood, aim: Aim, c: Tensor, found: Tensor, nearest: Tensor
     ) -> Tensor:
         """Which examples met the aim with this ``c`` (N); what is nearer than before goes into ``found``."""
         import torch

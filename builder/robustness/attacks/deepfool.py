@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, ClassVar, Final, final
 
 from builder.component import Accepted, Rejected
 from builder.fields import Count, NonNegative
-from builder.robustness.attacks.attack import Aim, Attack, Logits, Norm
+from builder.robustness.attacks.aim import Aim, Logits, Neighbourhood, Norm
+from builder.robustness.attacks.attack import Attack
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-    from builder.runtime.attacks.perturbation import Ball
 
 LEAST: Final = (
     1e-4  # is added to each step's length, in data scaled to [0, 1]: near a boundary rounding would stop it
@@ -50,7 +50,7 @@ class DeepFool(Attack):
     overshoot: NonNegative = 0.02
     candidates: Count = 10
 
-    def search(self, logits: Logits, ball: Ball, aim: Aim, generator: Generator) -> Tensor:
+    def search(self, logits: Logits, ball: Neighbourhood, aim: Aim, generator: Generator) -> Tensor:
         import torch
 
         from builder.runtime.attacks.perturbation import reached
@@ -69,7 +69,7 @@ class DeepFool(Attack):
             found[left] = (ball.centre[left] + (1 + self.overshoot) * total[left]).clamp_(*ball.bounds)
         return found
 
-    def _step(self, z: Tensor, at: Tensor, ball: Ball, aim: Aim) -> Tensor:
+    def _step(self, z: Tensor, at: Tensor, ball: Neighbourhood, aim: Aim) -> Tensor:
         """The shortest step to a boundary of the network as it is linearised at ``at``; 0 where there is none."""
         import torch
 

@@ -9,12 +9,11 @@ from pydantic import model_validator
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
 from builder.fields import Count, Flag
-from builder.robustness.attacks.attack import Aim, Logits, Stepping
+from builder.robustness.attacks.aim import Aim, Logits, Neighbourhood
+from builder.robustness.attacks.attack import Stepping
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
-
-    from builder.runtime.attacks.perturbation import Ball
 
 
 @final
@@ -61,10 +60,10 @@ class PGD(Stepping):
             )
         return self
 
-    def search(self, logits: Logits, ball: Ball, aim: Aim, generator: Generator) -> Tensor:
+    def search(self, logits: Logits, ball: Neighbourhood, aim: Aim, generator: Generator) -> Tensor:
         from builder.runtime.attacks.perturbation import ascend, ascend_until_reached, retried
 
-        def once(start: Tensor, ball: Ball, aim: Aim) -> Tensor:
+        def once(start: Tensor, ball: Neighbourhood, aim: Aim) -> Tensor:
             follow = ascend_until_reached if self.early_stop else ascend
             return follow(logits, ball, start, aim, self.steps, self.stride(ball))
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple, final
 
 from builder.component import Accepted, Rejected
 from builder.fields import Count, NonNegative, Probability
-from builder.robustness.attacks.attack import Aim, Attack, Logits
+from builder.robustness.attacks.aim import Aim, Logits, Neighbourhood
+from builder.robustness.attacks.attack import Attack
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-    from builder.runtime.attacks.perturbation import Ball
 
 HALVED_AFTER: Final = (10, 50, 200, 1000, 2000, 4000, 6000, 8000)  # of 10,000 queries
 TILES: Final = 5  # along each axis, of the first change in L2
@@ -52,18 +52,18 @@ class Square(Attack):
     p_init: Probability = 0.8
     restarts: Count = 1
 
-    def search(self, logits: Logits, ball: Ball, aim: Aim, generator: Generator) -> Tensor:
+    def search(self, logits: Logits, ball: Neighbourhood, aim: Aim, generator: Generator) -> Tensor:
         import torch
 
         from builder.runtime.attacks.perturbation import retried
 
-        def once(start: Tensor, ball: Ball, aim: Aim) -> Tensor:
+        def once(start: Tensor, ball: Neighbourhood, aim: Aim) -> Tensor:
             return self._searched(logits, ball, aim, generator)
 
         with torch.no_grad():
             return retried(logits, ball.centre.clone(), ball, aim, once, self.restarts, generator)
 
-    def _searched(self, logits: Logits, ball: Ball, aim: Aim, generator: Generator) -> Tensor:
+    def _searched(self, logits: Logits, ball: Neighbourhood, aim: Aim, generator: Generator) -> Tensor:
         """Where ``queries`` queries lead."""
         import torch
 
@@ -153,7 +153,7 @@ def _along(axis: int, length: int, axes: int, like: Tensor) -> Tensor:
     return counted.reshape(1, 1, *(length if one == axis else 1 for one in range(axes)))
 
 
-def _stripes(ball: Ball, generator: Generator) -> Tensor:
+def _stripes(ball: Neighbourhood, generator: Generator) -> Tensor:
     """±eps, one sign for each channel and place of the last axis: vertical stripes of an image."""
     import torch
 
@@ -163,7 +163,7 @@ def _stripes(ball: Ball, generator: Generator) -> Tensor:
     return _clipped(x + ball.radius * chance.signs(x, *shape), ball)
 
 
-def _set(ball: Ball, at: Tensor, share: float, chance: _Chance) -> Tensor:
+def _set(ball: Neighbourhood, at: Tensor, share: float, chance: _Chance) -> Tensor:
     """``at`` with one window at ±eps, one sign for each channel."""
     x = _image(ball.centre)
     size = x.shape[2:]
@@ -172,11 +172,11 @@ def _set(ball: Ball, at: Tensor, share: float, chance: _Chance) -> Tensor:
     return _clipped(corner.where(inside, _image(at)), ball)
 
 
-def _clipped(image: Tensor, ball: Ball) -> Tensor:
+def _clipped(image: Tensor, ball: Neighbourhood) -> Tensor:
     return image.clamp(*ball.bounds).reshape(ball.centre.shape)
 
 
-def _bumps(ball: Ball, generator: Generator) -> Tensor:
+def _bumps(ball: Neighbourhood, generator: Generator) -> Tensor:
     """``TILES`` bumps along each axis, each of random sign in each channel, of length eps together."""
     import torch
 
@@ -199,7 +199,7 @@ def _bumps(ball: Ball, generator: Generator) -> Tensor:
     return ball.project_(ball.centre + ball.radius * unit(change).reshape(ball.centre.shape))
 
 
-def _moved(ball: Ball, at: Tensor, share: float, chance: _Chance) -> Tensor:
+def _moved(ball: Neighbourhood, at: Tensor, share: float, chance: _Chance) -> Tensor:
     """``at`` with what two windows hold, and what is unused of eps, in the first of them, bent by a bump."""
     import torch
 

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from builder.data.transforms.transform import Range
-from builder.robustness.attacks.attack import Attack, Logits
+from builder.robustness.attacks.aim import Logits
+from builder.robustness.attacks.attack import Attack
 from builder.runtime.attacks.in_source_units import Sourced
 from builder.runtime.attacks.perturbation import unchanged
 from builder.runtime.data.splits import Batch, Part, Splits, mixed

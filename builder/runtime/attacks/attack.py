@@ -16,7 +16,8 @@ from torch import Generator, Tensor
 from builder.errors import Place, Report, RunError
 from builder.language.nodes import Mapping, Node, Scalar, Sequence
 from builder.reader import Reader
-from builder.robustness.attacks.attack import Aim, Attack, Logits, attacks
+from builder.robustness.attacks.aim import Aim, Logits
+from builder.robustness.attacks.attack import Attack, attacks
 from builder.runtime.attacks.perturbation import Watched, cross_entropy, slope, unchanged
 
 Said = Attack | str | MappingABC[str, Any]

@@ -16,7 +16,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from builder.errors import RunError
-from builder.robustness.attacks.attack import Aim, Logits, Norm
+from builder.robustness.attacks.aim import Aim, Logits, Neighbourhood, Norm
 
 Loss = Callable[[Tensor, Aim], Tensor]  # logits N×classes to N: the larger, the nearer to the aim
 NO_GRADIENTS: Final = "The network has no gradients"
@@ -313,7 +313,7 @@ class Ball(NamedTuple):
 
 def ascend(
     logits: Logits,
-    ball: Ball,
+    ball: Neighbourhood,
     at: Tensor,
     aim: Aim,
     steps: int,
@@ -332,7 +332,7 @@ def ascend(
 
 
 def ascend_until_reached(
-    logits: Logits, ball: Ball, at: Tensor, aim: Aim, steps: int, stride: float
+    logits: Logits, ball: Neighbourhood, at: Tensor, aim: Aim, steps: int, stride: float
 ) -> Tensor:
     """As ``ascend``; an example that has arrived stays there, and is computed no more."""
     found, left = at, torch.arange(len(at), device=at.device)
@@ -354,9 +354,9 @@ def ascend_until_reached(
 def retried(
     logits: Logits,
     found: Tensor,
-    ball: Ball,
+    ball: Neighbourhood,
     aim: Aim,
-    once: Callable[[Tensor, Ball, Aim], Tensor],
+    once: Callable[[Tensor, Neighbourhood, Aim], Tensor],
     times: int,
     generator: Generator,
 ) -> Tensor:

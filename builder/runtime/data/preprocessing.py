@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from builder.component import to_plain
-from builder.data.section import Data, DataInfo
+from builder.data.info import DataInfo
+from builder.data.section import Data
 from builder.data.transforms.transform import Geometry, transforms
 from builder.errors import Cause, DataError
 

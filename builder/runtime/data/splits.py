@@ -15,7 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from builder.data.section import PARTS, Data, DataInfo, Examples, Split, Target, check_labels
+from builder.data.info import PARTS, DataInfo, Examples, Target
+from builder.data.section import Data, Split, check_labels
 from builder.data.transforms.transform import Adding, Addition, Augmentation, Geometry, Range
 from builder.errors import Cause, DataError, RunError
 from builder.runtime.data.preprocessing import Preprocessing

@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from builder.errors import Cause, DataError
-from builder.files.data import find_file
-from builder.games.features import MAX_BYTES
+from builder.files.data import MAX_CLASSIFIER_BYTES, find_file
 from builder.runtime.data.preprocessing import Preprocessing
 from builder.runtime.export.proof import cause_of
 
@@ -43,7 +42,7 @@ class Classifier:
         Raises ``DataError`` if it is not there, no ONNX file, no run's, or no classifier.
         """
         try:
-            file = find_file(folder, path, "classifier", MAX_BYTES)
+            file = find_file(folder, path, "classifier", MAX_CLASSIFIER_BYTES)
             model = onnx.load_model_from_string(file.read_bytes())
         except Cause as cause:
             raise DataError(cause.problem, cause.hint) from None

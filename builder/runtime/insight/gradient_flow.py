@@ -10,7 +10,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from builder.data.section import PARTS
+from builder.data.info import PARTS
 from builder.errors import DataError, RunError
 from builder.runtime.data.preprocessing import Preprocessing
 from builder.runtime.data.splits import Part, load_part

@@ -59,5 +59,5 @@ class Initializer(Component):
 
 
 initializers: Final[Catalogue[Initializer]] = Catalogue(
-    "initialiser", "builder.training.initializers", Initializer, frozenset({"kernel"})
+    "initialiser", "builder.training.initializers", Initializer
 )

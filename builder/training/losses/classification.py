@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, final
 
 from builder.component import Accepted, Rejected
-from builder.data.section import Target
+from builder.data.info import Target
 from builder.errors import Cause
 from builder.fields import Checked, Int, Probability, wrong
 from builder.shapes import TensorType

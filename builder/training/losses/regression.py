@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, final
 
 from builder.component import Accepted, Rejected
-from builder.data.section import Target
+from builder.data.info import Target
 from builder.fields import Positive
 from builder.shapes import TensorType
 from builder.training.losses.loss import Criterion, Loss, Reduction, expect_reals

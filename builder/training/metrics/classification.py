@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, final
 
 from builder.component import Rejected
-from builder.data.section import Target
+from builder.data.info import Target
 from builder.errors import Cause
 from builder.shapes import TensorType
 from builder.training.metrics.metric import Metric

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, final
 
 from builder.component import Accepted, Catalogue, Component
-from builder.data.section import Target
+from builder.data.info import Target
 from builder.errors import Cause
 from builder.shapes import TensorType
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from builder.cells.constant import rounded, worked_out
+from builder.cells.constant import worked_out
 from builder.cells.term import FUNCTIONS, OPERATORS
 from builder.runtime.cells.plain import MEANING
 
@@ -27,8 +27,6 @@ def test_every_function_is_torchs(function: str) -> None:
 
 
 def test_what_float32_cannot_hold() -> None:
-    assert rounded(3.4028234e38) == torch.finfo(torch.float32).max
-    assert rounded(1e-50) == 0
     for function, values in (("add", (3e38, 3e38)), ("exp", (89.0,)), ("power", (10.0, 400.0))):
         with pytest.raises(OverflowError):
             worked_out(function, values)

@@ -15,13 +15,15 @@ from numpy.typing import NDArray
 from builder.component import Component
 from builder.data.datasets.digits import Digits
 from builder.data.datasets.npz import NPZ
-from builder.data.section import PARTS, Data, Split, check_labels
+from builder.data.info import PARTS
+from builder.data.section import Data, Split, check_labels
 from builder.data.transforms.random_rotation import RandomRotation
 from builder.data.transforms.rescale import Rescale
 from builder.data.transforms.resize import Resize
 from builder.data.transforms.standardize import Standardize
 from builder.errors import Cause, DataError, Report, SpecError
-from builder.language.source import Mapping, read_text
+from builder.language.nodes import Mapping
+from builder.language.source import read_text
 from builder.reader import Reader
 from builder.shapes import TensorType
 

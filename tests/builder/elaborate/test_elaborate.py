@@ -256,7 +256,6 @@ layers:
         ("layers: [B: {m: 1}]\nblocks: {B: {layers: [ReLU]}}", "the block `B` has no parameter `m`"),
         ("layers: [{Linear: $width}]", "`$width` is not known here"),
         ("layers: [{constraint: smoothing, Linear: 2}]", "`constraint` is not available yet"),
-        ("layers: [Conv3d]", "the layer type `Conv3d` is not available yet"),
         ("layers: [Linear: 2]\nweights: {}", "`weights` is not available yet"),
         (
             "layers: [Linear: 2]\nexpect: {parameters: 11}",

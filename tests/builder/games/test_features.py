@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from builder.data.datasets.digits import Digits
-from builder.data.section import Data, DataInfo, Target
+from builder.data.info import DataInfo, Target
+from builder.data.section import Data
 from builder.errors import Cause, DataError
 from builder.games.features import finite, refuse_tokens
 from builder.games.measures.frechet_distance import frechet_distance

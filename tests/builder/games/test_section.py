@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from builder.errors import Report, SpecError
 from builder.games.section import Adversarial, Conditional, Noise
-from builder.language.source import Mapping, read_text
+from builder.language.nodes import Mapping
+from builder.language.source import read_text
 from builder.reader import Reader
 
 

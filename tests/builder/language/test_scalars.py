@@ -6,8 +6,9 @@ import math
 
 import pytest
 
+from builder.language.nodes import Scalar
 from builder.language.scalars import is_decimal, resolve
-from builder.language.source import Scalar, read_text
+from builder.language.source import read_text
 
 
 def read(text: str) -> object:

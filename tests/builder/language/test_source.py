@@ -9,18 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from builder.language.source import (
-    MAX_BYTES,
-    MAX_DEPTH,
-    MAX_NODES,
-    Mapping,
-    Node,
-    Scalar,
-    Sequence,
-    read_bytes,
-    read_file,
-    read_text,
-)
+from builder.language.nodes import Mapping, Node, Scalar, Sequence
+from builder.language.source import MAX_BYTES, MAX_DEPTH, MAX_NODES, read_bytes, read_file, read_text
 
 if TYPE_CHECKING:
     from tests.conftest import Yardstick

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from builder.data.section import Target
+from builder.data.info import Target
 from builder.data.transforms.transform import Range
 from builder.robustness.attackable import obstacles
 from builder.shapes import TensorType

@@ -5,9 +5,10 @@ from __future__ import annotations
 import yaml
 
 from builder.component import Component
-from builder.data.section import Target
+from builder.data.info import Target
 from builder.errors import Report, SpecError
-from builder.language.source import Mapping, read_text
+from builder.language.nodes import Mapping
+from builder.language.source import read_text
 from builder.reader import Reader
 from builder.shapes import TensorType
 from builder.training.losses.classification import CrossEntropyLoss

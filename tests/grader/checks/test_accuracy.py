@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 from sklearn.metrics import accuracy_score
 
 from builder import loads
-from builder.data.section import Target
+from builder.data.info import Target
 from builder.shapes import TensorType
 from builder.training.metrics.metric import metrics
 from grader import Failed, Passed

@@ -10,7 +10,9 @@ import pytest
 from safetensors.numpy import save as file_of
 
 from builder import loads
-from builder.data.section import Data, Split, Target, datasets
+from builder.data.datasets.dataset import datasets
+from builder.data.info import Target
+from builder.data.section import Data, Split
 from builder.errors import SpecErrors
 from builder.runtime.data.splits import load_arrays
 from builder.runtime.network.module import build_networks

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from builder.data.section import Target
+from builder.data.info import Target
 from builder.errors import SpecErrors
 from builder.training.metrics.metric import metrics
 from grader import Blocked, Failed, Passed
@@ -76,7 +76,8 @@ def trained(model: str, epochs: int, examples: int) -> bytes:
     from safetensors.torch import save
 
     from builder import loads
-    from builder.data.section import Data, Split, datasets
+    from builder.data.datasets.dataset import datasets
+    from builder.data.section import Data, Split
     from builder.runtime.data.splits import load_arrays
     from builder.runtime.network.module import build
 

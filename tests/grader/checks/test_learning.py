@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from builder.data.section import Data, Split, Target, datasets
+from builder.data.datasets.dataset import datasets
+from builder.data.info import Target
+from builder.data.section import Data, Split
 from builder.errors import SpecErrors
 from builder.training.losses.loss import losses
 from builder.training.optimizers.optimizer import optimizers

@@ -14,7 +14,9 @@ from safetensors.numpy import load as arrays_of
 from safetensors.numpy import save as file_of
 
 from builder import loads
-from builder.data.section import Data, Split, Target, datasets
+from builder.data.datasets.dataset import datasets
+from builder.data.info import Target
+from builder.data.section import Data, Split
 from builder.errors import Cause, SpecErrors
 from builder.robustness.attacks.attack import attacks
 from builder.robustness.disturbances.disturbance import disturbances

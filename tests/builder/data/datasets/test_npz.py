@@ -13,7 +13,7 @@ import pytest
 
 from builder.data.datasets import npz
 from builder.data.datasets.npz import NPZ
-from builder.data.section import DataInfo, Examples, Target
+from builder.data.info import DataInfo, Examples, Target
 from builder.errors import Cause, DataError
 from builder.shapes import TensorType
 

@@ -13,7 +13,8 @@ import torch
 
 from builder import SpecErrors, load, loads
 from builder.data.datasets.digits import Digits
-from builder.data.section import Data, Target
+from builder.data.info import Target
+from builder.data.section import Data
 from builder.data.transforms.from_generator import FromGenerator
 from builder.data.transforms.rescale import Rescale
 from builder.data.transforms.resize import Resize

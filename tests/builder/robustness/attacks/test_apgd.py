@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from builder.errors import RunError
+from builder.robustness.attacks.aim import Aim
 from builder.robustness.attacks.apgd import checkpoints, difference_of_logits_ratio
-from builder.robustness.attacks.attack import Aim
 from builder.runtime import attack
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from builder.data.section import Target
+from builder.data.info import Target
 from builder.errors import Cause
 from builder.shapes import TensorType
 from builder.training.losses.classification import BCEWithLogitsLoss, CrossEntropyLoss, NLLLoss

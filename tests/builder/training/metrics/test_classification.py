@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as theirs
 
-from builder.data.section import Target
+from builder.data.info import Target
 from builder.errors import Cause
 from builder.shapes import TensorType
 from builder.training.metrics.classification import accuracy, f1, precision, recall, top_5_accuracy

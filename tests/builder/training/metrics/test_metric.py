@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from builder.data.section import Target
+from builder.data.info import Target
 from builder.errors import Cause
 from builder.shapes import TensorType
 from builder.training.metrics.metric import Metric, metrics
