@@ -37,7 +37,12 @@ class Disturbance(Component):
             raise Cause(f"`{type(self).__name__}` takes `{name}` or `severity`, found {found}")
         if self.severity is not None and self.severity > len(self.severities):
             raise Cause(f"expected a `severity` from 1 to 5, found {self.severity}", field="severity")
+        if given is not None:
+            self.check_amount(given)
         return self
+
+    def check_amount(self, amount: float) -> None:
+        """Raises ``Cause`` for an amount that the main field's type takes and the disturbance does not."""
 
     @property
     def amount(self) -> float:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Self, final
-
-from pydantic import model_validator
+from typing import TYPE_CHECKING, Final, final
 
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
@@ -67,6 +65,10 @@ class Scale(Disturbance):
     factor: Positive | None = None
     fill: Probability = 0.0
 
+    def check_amount(self, amount: float) -> None:
+        if amount == 1:
+            raise Cause("`factor: 1` changes nothing", "As in `Scale: 1.2`.", field="factor")
+
     def apply(self, x: Tensor, generator: Generator) -> Tensor:
         import torch
 
@@ -75,12 +77,6 @@ class Scale(Disturbance):
             grow, 1 / self.amount, self.amount
         ).double()  # between the points that are looked up
         return _moved(x, step[:, None, None] * torch.eye(2, dtype=torch.float64), self.fill)
-
-    @model_validator(mode="after")
-    def _sensible(self) -> Self:
-        if self.factor == 1:
-            raise Cause("`factor: 1` changes nothing", "As in `Scale: 1.2`.", field="factor")
-        return self
 
 
 @final

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Self, final
-
-from pydantic import model_validator
+from typing import TYPE_CHECKING, Final, final
 
 from builder.component import Accepted, Rejected
 from builder.errors import Cause
@@ -55,11 +53,9 @@ class Blur(Disturbance):
 
     sigma: Positive | None = None
 
-    @model_validator(mode="after")
-    def _sensible(self) -> Self:
-        if self.sigma is not None and self.sigma > 100:
-            raise Cause(f"expected a `sigma` of at most 100 pixels, found {self.sigma:g}", field="sigma")
-        return self
+    def check_amount(self, amount: float) -> None:
+        if amount > 100:
+            raise Cause(f"expected a `sigma` of at most 100 pixels, found {amount:g}", field="sigma")
 
     def apply(self, x: Tensor, generator: Generator) -> Tensor:
         import torch
@@ -93,11 +89,9 @@ class JPEG(Disturbance):
 
     quality: Count | None = None
 
-    @model_validator(mode="after")
-    def _sensible(self) -> Self:
-        if self.quality is not None and self.quality > 100:
-            raise Cause(f"expected a `quality` from 1 to 100, found {self.quality}", field="quality")
-        return self
+    def check_amount(self, amount: float) -> None:
+        if amount > 100:
+            raise Cause(f"expected a `quality` from 1 to 100, found {amount}", field="quality")
 
     def apply(self, x: Tensor, generator: Generator) -> Tensor:
         import io

@@ -49,12 +49,6 @@ def _expect_classes(loss: Loss, output: TensorType, target: Target, weight: tupl
         raise Cause(f"the data has {target.classes} classes, and `weight` has {len(weight)} values")
 
 
-def _tensor(values: tuple[float, ...] | None, device: torch.device | str) -> Tensor | None:
-    import torch
-
-    return None if values is None else torch.tensor(values, device=device)
-
-
 @final
 class CrossEntropyLoss(Loss):
     """−log softmax(output)[label], averaged over the batch; the output is logits, without a ``Softmax``.
@@ -84,16 +78,6 @@ class CrossEntropyLoss(Loss):
     def check(self, output: TensorType, target: Target) -> None:
         _expect_classes(self, output, target, self.weight)
 
-    def build(self, device: torch.device | str = "cpu") -> Criterion:
-        from torch import nn
-
-        return nn.CrossEntropyLoss(
-            _tensor(self.weight, device),
-            ignore_index=self.ignore_index,
-            reduction=self.reduction,
-            label_smoothing=self.label_smoothing,
-        )
-
 
 @final
 class NLLLoss(Loss):
@@ -111,13 +95,6 @@ class NLLLoss(Loss):
 
     def check(self, output: TensorType, target: Target) -> None:
         _expect_classes(self, output, target, self.weight)
-
-    def build(self, device: torch.device | str = "cpu") -> Criterion:
-        from torch import nn
-
-        return nn.NLLLoss(
-            _tensor(self.weight, device), ignore_index=self.ignore_index, reduction=self.reduction
-        )
 
 
 @final
@@ -154,9 +131,7 @@ class BCEWithLogitsLoss(Loss):
             raise Cause(f"`pos_weight` has {len(self.pos_weight)} values, and the output is {output}")
 
     def build(self, device: torch.device | str = "cpu") -> Criterion:
-        from torch import nn
-
-        loss = nn.BCEWithLogitsLoss(reduction=self.reduction, pos_weight=_tensor(self.pos_weight, device))
+        loss = super().build(device)
 
         def criterion(output: Tensor, target: Tensor) -> Tensor:
             value: Tensor = loss(output, target.reshape(output.shape).to(output.dtype))

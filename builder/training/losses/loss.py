@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, final
 
 from builder.component import Catalogue, Component
 from builder.data.info import Target
@@ -30,16 +30,30 @@ class Loss(Component):
     def check(self, output: TensorType, target: Target) -> None:
         """Raises ``Cause`` if this loss cannot hold such an output against such a target; without torch."""
 
-    @abstractmethod
     def build(self, device: torch.device | str = "cpu") -> Criterion:
         """A function of the output (N×…) and the target as the data holds it (int64 labels, or reals).
 
-        Its value is one number. Imports torch inside.
+        Its value is one number. By default the torch module of the same name; imports torch inside.
         """
+        from torch import nn
+
+        module: nn.Module = getattr(nn, type(self).__name__)(**self.arguments(device))
+        return module
+
+    @final
+    def arguments(self, device: torch.device | str) -> dict[str, Any]:
+        """All fields as keyword arguments for the torch class of the same name; weights are tensors on ``device``."""
+        import torch
+
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        return {
+            name: torch.tensor(value, device=device) if isinstance(value, tuple) else value
+            for name, value in fields.items()
+        }
 
 
 def expect_reals(loss: Loss, output: TensorType, target: Target) -> None:
-    """Raises ``Cause`` if the target is no reals of the output's shape."""
+    """Raises ``Cause`` unless the target is reals of the output's shape."""
     name = type(loss).__name__
     if target.classes is not None:
         raise Cause(

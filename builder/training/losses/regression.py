@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, final
+from typing import final
 
 from builder.component import Accepted, Rejected
 from builder.data.info import Target
 from builder.fields import Positive
 from builder.shapes import TensorType
-from builder.training.losses.loss import Criterion, Loss, Reduction, expect_reals
+from builder.training.losses.loss import Loss, Reduction, expect_reals
 
-if TYPE_CHECKING:
-    import torch
+
+class OfReals(Loss):
+    """A loss of reals of the output's shape."""
+
+    def check(self, output: TensorType, target: Target) -> None:
+        expect_reals(self, output, target)
 
 
 @final
-class MSELoss(Loss):
+class MSELoss(OfReals):
     """(output − target)², averaged over batch and axes. Source: torch.nn.MSELoss."""
 
     accepts = (Accepted(""), Accepted("{reduction: sum}"))
@@ -23,17 +27,9 @@ class MSELoss(Loss):
 
     reduction: Reduction = "mean"
 
-    def check(self, output: TensorType, target: Target) -> None:
-        expect_reals(self, output, target)
-
-    def build(self, device: torch.device | str = "cpu") -> Criterion:
-        from torch import nn
-
-        return nn.MSELoss(reduction=self.reduction)
-
 
 @final
-class L1Loss(Loss):
+class L1Loss(OfReals):
     """|output − target|, averaged over batch and axes. Source: torch.nn.L1Loss."""
 
     accepts = (Accepted(""), Accepted("{reduction: sum}"))
@@ -41,17 +37,9 @@ class L1Loss(Loss):
 
     reduction: Reduction = "mean"
 
-    def check(self, output: TensorType, target: Target) -> None:
-        expect_reals(self, output, target)
-
-    def build(self, device: torch.device | str = "cpu") -> Criterion:
-        from torch import nn
-
-        return nn.L1Loss(reduction=self.reduction)
-
 
 @final
-class SmoothL1Loss(Loss):
+class SmoothL1Loss(OfReals):
     """d²/(2·beta) where d = |output − target| < beta, else d − beta/2. Source: torch.nn.SmoothL1Loss."""
 
     main = "beta"
@@ -61,17 +49,9 @@ class SmoothL1Loss(Loss):
     reduction: Reduction = "mean"
     beta: Positive = 1.0
 
-    def check(self, output: TensorType, target: Target) -> None:
-        expect_reals(self, output, target)
-
-    def build(self, device: torch.device | str = "cpu") -> Criterion:
-        from torch import nn
-
-        return nn.SmoothL1Loss(reduction=self.reduction, beta=self.beta)
-
 
 @final
-class HuberLoss(Loss):
+class HuberLoss(OfReals):
     """d²/2 where d = |output − target| < delta, else delta·(d − delta/2). Source: torch.nn.HuberLoss."""
 
     main = "delta"
@@ -80,11 +60,3 @@ class HuberLoss(Loss):
 
     reduction: Reduction = "mean"
     delta: Positive = 1.0
-
-    def check(self, output: TensorType, target: Target) -> None:
-        expect_reals(self, output, target)
-
-    def build(self, device: torch.device | str = "cpu") -> Criterion:
-        from torch import nn
-
-        return nn.HuberLoss(reduction=self.reduction, delta=self.delta)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, final
 
 from builder.component import Rejected
@@ -12,6 +13,8 @@ from builder.training.metrics.metric import Metric
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    Counts = NDArray[Any]  # one number for each class
 
 
 def predicted(output: NDArray[Any]) -> NDArray[Any]:
@@ -77,52 +80,58 @@ class top_5_accuracy(Metric):
         return float(right.mean())
 
 
+class OfEachClass(Metric):
+    """A share for each class, and the plain mean of them (macro)."""
+
+    better = "higher"
+    reads = "classes"
+
+    @abstractmethod
+    def share(self, right: Counts, given: Counts, there: Counts) -> tuple[Counts, Counts]:
+        """Part and whole of each class, from the examples that are right, those given to it, and those that it has."""
+
+    @final
+    def of(self, output: NDArray[Any], target: NDArray[Any]) -> float:
+        return _ratio(*self.share(*_per_class(output, target)))
+
+
 @final
-class precision(Metric):
+class precision(OfEachClass):
     """Of the examples given to a class, the share that belong to it; the plain mean over classes (macro).
 
     Source: sklearn.metrics.precision_score.
     """
 
-    better = "higher"
-    reads = "classes"
     rejects = (Rejected("{average: micro}", "`precision` has no field `average`"),)
 
-    def of(self, output: NDArray[Any], target: NDArray[Any]) -> float:
-        right, given, _ = _per_class(output, target)
-        return _ratio(right, given)
+    def share(self, right: Counts, given: Counts, there: Counts) -> tuple[Counts, Counts]:
+        return right, given
 
 
 @final
-class recall(Metric):
+class recall(OfEachClass):
     """Of the examples of a class, the share that were given to it; the plain mean over classes (macro).
 
     Source: sklearn.metrics.recall_score.
     """
 
-    better = "higher"
-    reads = "classes"
     rejects = (Rejected("{average: micro}", "`recall` has no field `average`"),)
 
-    def of(self, output: NDArray[Any], target: NDArray[Any]) -> float:
-        right, _, there = _per_class(output, target)
-        return _ratio(right, there)
+    def share(self, right: Counts, given: Counts, there: Counts) -> tuple[Counts, Counts]:
+        return right, there
 
 
 @final
-class f1(Metric):
+class f1(OfEachClass):
     """The harmonic mean of precision and recall of each class; the plain mean over classes (macro).
 
     Source: sklearn.metrics.f1_score.
     """
 
-    better = "higher"
-    reads = "classes"
     rejects = (Rejected("{average: micro}", "`f1` has no field `average`"),)
 
-    def of(self, output: NDArray[Any], target: NDArray[Any]) -> float:
-        right, given, there = _per_class(output, target)
-        return _ratio(2 * right, given + there)
+    def share(self, right: Counts, given: Counts, there: Counts) -> tuple[Counts, Counts]:
+        return 2 * right, given + there
 
 
 @final

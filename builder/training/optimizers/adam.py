@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, final
+from typing import Annotated, Any, final
 
 from builder.component import Accepted, Rejected
 from builder.fields import Checked, Flag, NonNegative, wrong
 from builder.training.optimizers.optimizer import Optimizer
-
-if TYPE_CHECKING:
-    from torch import nn
-    from torch.optim import Optimizer as TorchOptimizer
 
 
 def _betas(value: Any) -> tuple[float, float]:
@@ -65,11 +61,6 @@ class Adam(Optimizer):
     amsgrad: Flag = False
     decoupled_weight_decay: Flag = False
 
-    def make(self, params: list[nn.Parameter], arguments: dict[str, Any]) -> TorchOptimizer:
-        from torch import optim
-
-        return optim.Adam(params, **arguments)
-
 
 @final
 class AdamW(Optimizer):
@@ -94,11 +85,6 @@ class AdamW(Optimizer):
     weight_decay: NonNegative = 1e-2
     amsgrad: Flag = False
 
-    def make(self, params: list[nn.Parameter], arguments: dict[str, Any]) -> TorchOptimizer:
-        from torch import optim
-
-        return optim.AdamW(params, **arguments)
-
 
 @final
 class NAdam(Optimizer):
@@ -117,11 +103,6 @@ class NAdam(Optimizer):
     momentum_decay: NonNegative = 4e-3
     decoupled_weight_decay: Flag = False
 
-    def make(self, params: list[nn.Parameter], arguments: dict[str, Any]) -> TorchOptimizer:
-        from torch import optim
-
-        return optim.NAdam(params, **arguments)
-
 
 @final
 class RAdam(Optimizer):
@@ -138,8 +119,3 @@ class RAdam(Optimizer):
     eps: NonNegative = 1e-8
     weight_decay: NonNegative = 0.0
     decoupled_weight_decay: Flag = False
-
-    def make(self, params: list[nn.Parameter], arguments: dict[str, Any]) -> TorchOptimizer:
-        from torch import optim
-
-        return optim.RAdam(params, **arguments)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, final
+from typing import final
 
 from builder.component import Accepted, Rejected
 from builder.fields import BelowOne, Flag, NonNegative, Positive, Probability
 from builder.training.optimizers.optimizer import Optimizer
-
-if TYPE_CHECKING:
-    from torch import nn
-    from torch.optim import Optimizer as TorchOptimizer
 
 
 @final
@@ -33,11 +29,6 @@ class RMSprop(Optimizer):
     momentum: NonNegative = 0.0
     centered: Flag = False
 
-    def make(self, params: list[nn.Parameter], arguments: dict[str, Any]) -> TorchOptimizer:
-        from torch import optim
-
-        return optim.RMSprop(params, **arguments)
-
 
 @final
 class Adagrad(Optimizer):
@@ -56,11 +47,6 @@ class Adagrad(Optimizer):
     initial_accumulator_value: NonNegative = 0.0
     eps: NonNegative = 1e-10
 
-    def make(self, params: list[nn.Parameter], arguments: dict[str, Any]) -> TorchOptimizer:
-        from torch import optim
-
-        return optim.Adagrad(params, **arguments)
-
 
 @final
 class Adadelta(Optimizer):
@@ -77,8 +63,3 @@ class Adadelta(Optimizer):
     rho: Probability = 0.9
     eps: Positive = 1e-6
     weight_decay: NonNegative = 0.0
-
-    def make(self, params: list[nn.Parameter], arguments: dict[str, Any]) -> TorchOptimizer:
-        from torch import optim
-
-        return optim.Adadelta(params, **arguments)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, Final, final
+from typing import TYPE_CHECKING, ClassVar, Final, final
 
 from builder.component import Catalogue, Component
 
@@ -36,18 +35,17 @@ class Optimizer(Component):
 
     @final
     def build(self, params: Iterable[nn.Parameter]) -> TorchOptimizer:
-        """The torch optimiser of these parameters, fused where torch can. Imports torch inside."""
+        """The torch optimiser of the same name for these parameters, fused where torch can. Imports torch inside."""
+        from torch import optim
+
         weights = list(params)
         arguments = {name: getattr(self, name) for name in type(self).model_fields}
         if self.has_fused and all(
             w.is_floating_point() and w.device.type in ("cpu", "cuda") for w in weights
         ):
             arguments["fused"] = True
-        return self.make(weights, arguments)
-
-    @abstractmethod
-    def make(self, params: list[nn.Parameter], arguments: dict[str, Any]) -> TorchOptimizer:
-        """Calls the torch class of the same name."""
+        made: TorchOptimizer = getattr(optim, type(self).__name__)(weights, **arguments)
+        return made
 
 
 optimizers: Final[Catalogue[Optimizer]] = Catalogue("optimiser", "builder.training.optimizers", Optimizer)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self, final
+from typing import Self, final
 
 from pydantic import model_validator
 
@@ -10,10 +10,6 @@ from builder.component import Accepted, Rejected
 from builder.errors import Cause
 from builder.fields import Flag, NonNegative
 from builder.training.optimizers.optimizer import Optimizer
-
-if TYPE_CHECKING:
-    from torch import nn
-    from torch.optim import Optimizer as TorchOptimizer
 
 
 @final
@@ -46,8 +42,3 @@ class SGD(Optimizer):
         if self.nesterov and (self.momentum == 0 or self.dampening != 0):
             raise Cause("`nesterov` needs a `momentum` above 0 and no `dampening`", field="nesterov")
         return self
-
-    def make(self, params: list[nn.Parameter], arguments: dict[str, Any]) -> TorchOptimizer:
-        from torch import optim
-
-        return optim.SGD(params, **arguments)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, final
 
 from builder.component import Catalogue, Component
@@ -27,15 +26,17 @@ class Scheduler(Component):
 
     @final
     def build(self, optimizer: TorchOptimizer, steps_per_epoch: int, epochs: int) -> LRScheduler:
-        """The torch scheduler; what follows from the run is filled in. Imports torch inside."""
-        fields = {name: getattr(self, name) for name in type(self).model_fields if name not in self.own}
-        return self.make(optimizer, fields, steps_per_epoch, epochs)
+        """The torch scheduler of the same name; what follows from the run is filled in. Imports torch inside."""
+        from torch.optim import lr_scheduler
 
-    @abstractmethod
-    def make(
-        self, optimizer: TorchOptimizer, fields: dict[str, Any], steps_per_epoch: int, epochs: int
-    ) -> LRScheduler:
-        """Calls the torch class of the same name."""
+        fields = {name: getattr(self, name) for name in type(self).model_fields if name not in self.own}
+        fields |= self.from_run(steps_per_epoch, epochs)
+        made: LRScheduler = getattr(lr_scheduler, type(self).__name__)(optimizer, **fields)
+        return made
+
+    def from_run(self, steps_per_epoch: int, epochs: int) -> dict[str, Any]:
+        """Arguments of the torch class that follow from how long the run is."""
+        return {}
 
     def check(self, optimizer: Optimizer, epochs: int) -> None:
         """Raises ``Cause`` if it cannot go with this optimiser, or with so many epochs."""

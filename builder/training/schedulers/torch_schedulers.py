@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, final
+from typing import Any, Final, Literal, Self, final
 
 from pydantic import model_validator
 
@@ -11,10 +11,6 @@ from builder.errors import Cause
 from builder.fields import BelowOne, Count, Flag, Natural, NonNegative, Positive, Probability, Sizes, Text
 from builder.training.optimizers.optimizer import Optimizer
 from builder.training.schedulers.scheduler import Scheduler
-
-if TYPE_CHECKING:
-    from torch.optim import Optimizer as TorchOptimizer
-    from torch.optim.lr_scheduler import LRScheduler
 
 _RUN: Final = "It follows from the run: `epochs`, and the batches of one."
 _REFUSED: Final = {"last_epoch": "A resumed run goes on where it was by itself."}
@@ -33,13 +29,6 @@ class StepLR(Scheduler):
 
     step_size: Count
     gamma: NonNegative = 0.1
-
-    def make(
-        self, optimizer: TorchOptimizer, fields: dict[str, Any], steps_per_epoch: int, epochs: int
-    ) -> LRScheduler:
-        from torch.optim import lr_scheduler
-
-        return lr_scheduler.StepLR(optimizer, **fields)
 
 
 @final
@@ -62,13 +51,6 @@ class MultiStepLR(Scheduler):
             raise Cause(f"the milestones {list(self.milestones)} do not rise", field="milestones")
         return self
 
-    def make(
-        self, optimizer: TorchOptimizer, fields: dict[str, Any], steps_per_epoch: int, epochs: int
-    ) -> LRScheduler:
-        from torch.optim import lr_scheduler
-
-        return lr_scheduler.MultiStepLR(optimizer, **fields)
-
 
 @final
 class ExponentialLR(Scheduler):
@@ -79,13 +61,6 @@ class ExponentialLR(Scheduler):
     rejects = (Rejected("", "`ExponentialLR` needs `gamma`"),)
 
     gamma: Positive
-
-    def make(
-        self, optimizer: TorchOptimizer, fields: dict[str, Any], steps_per_epoch: int, epochs: int
-    ) -> LRScheduler:
-        from torch.optim import lr_scheduler
-
-        return lr_scheduler.ExponentialLR(optimizer, **fields)
 
 
 @final
@@ -102,12 +77,8 @@ class CosineAnnealingLR(Scheduler):
     T_max: Count | None = None
     eta_min: NonNegative = 0.0
 
-    def make(
-        self, optimizer: TorchOptimizer, fields: dict[str, Any], steps_per_epoch: int, epochs: int
-    ) -> LRScheduler:
-        from torch.optim import lr_scheduler
-
-        return lr_scheduler.CosineAnnealingLR(optimizer, **fields | {"T_max": self.T_max or epochs})
+    def from_run(self, steps_per_epoch: int, epochs: int) -> dict[str, Any]:
+        return {"T_max": self.T_max or epochs}
 
 
 @final
@@ -124,13 +95,6 @@ class CosineAnnealingWarmRestarts(Scheduler):
     T_0: Count
     T_mult: Count = 1
     eta_min: NonNegative = 0.0
-
-    def make(
-        self, optimizer: TorchOptimizer, fields: dict[str, Any], steps_per_epoch: int, epochs: int
-    ) -> LRScheduler:
-        from torch.optim import lr_scheduler
-
-        return lr_scheduler.CosineAnnealingWarmRestarts(optimizer, **fields)
 
 
 @final
@@ -160,13 +124,6 @@ class LinearLR(Scheduler):
         if self.start_factor > 1:
             raise Cause("`start_factor` is at most 1", field="start_factor")
         return self
-
-    def make(
-        self, optimizer: TorchOptimizer, fields: dict[str, Any], steps_per_epoch: int, epochs: int
-    ) -> LRScheduler:
-        from torch.optim import lr_scheduler
-
-        return lr_scheduler.LinearLR(optimizer, **fields)
 
 
 @final
@@ -211,12 +168,8 @@ class OneCycleLR(Scheduler):
                 field="scheduler",
             )
 
-    def make(
-        self, optimizer: TorchOptimizer, fields: dict[str, Any], steps_per_epoch: int, epochs: int
-    ) -> LRScheduler:
-        from torch.optim import lr_scheduler
-
-        return lr_scheduler.OneCycleLR(optimizer, **fields, total_steps=steps_per_epoch * epochs)
+    def from_run(self, steps_per_epoch: int, epochs: int) -> dict[str, Any]:
+        return {"total_steps": steps_per_epoch * epochs}
 
 
 @final
@@ -251,10 +204,3 @@ class ReduceLROnPlateau(Scheduler):
     cooldown: Natural = 0
     min_lr: NonNegative = 0.0
     eps: NonNegative = 1e-8
-
-    def make(
-        self, optimizer: TorchOptimizer, fields: dict[str, Any], steps_per_epoch: int, epochs: int
-    ) -> LRScheduler:
-        from torch.optim import lr_scheduler
-
-        return lr_scheduler.ReduceLROnPlateau(optimizer, **fields)
