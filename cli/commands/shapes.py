@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from cli.commands.validate import judge
+from cli.view.verdict import judge
 from cli.options import AsJson, Sets, Spec, answers
 from cli.view import render
 

@@ -359,7 +359,7 @@ def test_a_fault_of_ours_is_3_and_no_traceback_is_shown(
         raise ZeroDivisionError("ours")
 
     monkeypatch.delenv("GRADSPEC_DEBUG", raising=False)
-    monkeypatch.setattr("cli.commands.validate.load", fault)
+    monkeypatch.setattr("cli.view.verdict.load", fault)
     monkeypatch.setattr(sys, "argv", ["gradspec", "validate", str(spec)])
     assert cli.main.main() == 3
     stderr = capsys.readouterr().err
