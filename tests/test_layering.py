@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("builder", "grader", "cli", "specs")
+PACKAGES = ("builder", "grader", "cli", "specs", "gradspec")
 HEAVY = ("torch", "torchvision", "onnx", "onnxruntime", "onnxscript", "kornia")
 
 
