@@ -1,13 +1,18 @@
 """The commands of `gradspec` as typer knows them, and how one is run.
 
-A command's module imports what it needs inside its functions, so that naming one command loads only that.
+The listing of `cli/commands/` is the registry: `explain-prediction` is the function `explain_prediction` of
+`explain_prediction.py`. Naming one command imports only its module; the order of the help is read from the
+files' text.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
+from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Final, TextIO
 
 import typer
@@ -18,26 +23,8 @@ from cli.view import render
 
 _SHOWN: Final = warnings.showwarning
 
-# Each command and the module that holds the function of its name (- is _ there), in the order of the help.
-COMMANDS: Final = {
-    "validate": "cli.commands.shapes",
-    "shapes": "cli.commands.shapes",
-    "explain": "cli.commands.explain",
-    "build": "cli.commands.train",
-    "train": "cli.commands.train",
-    "evaluate": "cli.commands.evaluate",
-    "predict": "cli.commands.evaluate",
-    "explain-prediction": "cli.commands.explain_prediction",
-    "export": "cli.commands.evaluate",
-    "sample": "cli.commands.sample",
-    "gradients": "cli.commands.gradients",
-    "attack": "cli.commands.attack",
-    "grade": "cli.commands.grade",
-    "check": "cli.commands.grade",
-    "layers": "cli.commands.layers",
-    "schema": "cli.commands.layers",
-    "demo": "cli.commands.demo",
-}
+_FOLDER: Final = Path(__file__).with_name("commands")
+_ORDER: Final = re.compile(r"\nORDER: Final = (\d+)\n")
 
 HELP: Final = """Neural networks as YAML: checked, explained, trained, proved as ONNX, and graded for a class.
 
@@ -60,7 +47,7 @@ def run(arguments: list[str]) -> int:
     except typer.Exit as end:
         return end.exit_code if arguments else WRONG_USAGE
     except typer.TyperException as error:
-        name = " ".join(["gradspec", *arguments[:1]]) if arguments[0] in COMMANDS else "gradspec"
+        name = " ".join(["gradspec", *arguments[:1]]) if arguments[0] in _files() else "gradspec"
         render.show(
             render.failure(GradspecError(error.format_message(), f"See `{name} --help`.")), sys.stderr
         )
@@ -94,9 +81,29 @@ def application(named: str | None = None) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_options)
-    for name in [named] if named in COMMANDS else COMMANDS:
-        app.command(name)(getattr(import_module(COMMANDS[name]), name.replace("-", "_")))
+    for name in [named] if named in _files() else commands():
+        function = name.replace("-", "_")
+        app.command(name)(getattr(import_module(f"cli.commands.{function}"), function))
     return app
+
+
+def commands() -> list[str]:
+    """The names of all commands, in the order of the help: by the ``ORDER`` in each file's text."""
+    return sorted(_files(), key=_order)
+
+
+@cache
+def _files() -> dict[str, Path]:
+    """Each command's name and its file."""
+    paths = sorted(_FOLDER.glob("*.py"))
+    return {path.stem.replace("_", "-"): path for path in paths if path.stem != "__init__"}
+
+
+def _order(name: str) -> int:
+    """The number in a command's file."""
+    found = _ORDER.search(_files()[name].read_text(encoding="utf-8"))
+    assert found is not None, f"cli/commands/{_files()[name].name} has no line `ORDER: Final = …`"
+    return int(found[1])
 
 
 def _options(

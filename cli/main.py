@@ -59,7 +59,7 @@ def _run(arguments: list[str]) -> int:
     """
     match arguments:
         case ["validate", *files] if files and all(map(_is_plain, files)):
-            from cli.commands.validate import judge
+            from cli.view.verdict import judge
 
             return RIGHT if judge([Path(file) for file in files]) else WRONG_INPUT
     from cli.application import run

@@ -1,18 +1,15 @@
-"""The arguments that several commands share, checked as they are read; what `--json` makes of an error."""
+"""The arguments that several commands share, checked as they are read."""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from builder.errors import Cause, GradspecError
-from cli.view import render
+from builder.errors import Cause
 
 LARGEST_SEED: Final = 2**63 - 1  # torch's generators take 64 bits
 
@@ -61,14 +58,6 @@ Out = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for a program to read.")]
 
-
-@contextmanager
-def answers(as_json: bool) -> Iterator[None]:
-    """With ``--json``, errors are answered as data too; without, they go their way to ``main``."""
-    try:
-        yield
-    except GradspecError as error:
-        if not as_json:
-            raise
-        render.show_json(render.as_json(error))
-        raise typer.Exit(1) from None
+Assignment = Annotated[
+    Path, typer.Argument(metavar="ASSIGNMENT", exists=True, dir_okay=False, help="An assignment.yaml.")
+]

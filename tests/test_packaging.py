@@ -39,17 +39,8 @@ def test_version_is_the_changelogs_newest() -> None:
 
 
 def test_the_wheel_holds_every_file_of_the_packages(wheel: Path) -> None:
-    listing = [
-        "git",
-        "ls-files",
-        "--cached",
-        "--others",
-        "--exclude-standard",
-        "builder",
-        "grader",
-        "cli",
-        "specs",
-    ]
+    packages = ["gradspec", "builder", "grader", "cli", "specs"]
+    listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", *packages]
     run = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=False)
     if run.returncode != 0:
         pytest.skip("not a git checkout")
@@ -57,8 +48,9 @@ def test_the_wheel_holds_every_file_of_the_packages(wheel: Path) -> None:
     held = set(zipfile.ZipFile(wheel).namelist())
     assert wanted - held == set()
     assert {name for name in held if ".dist-info/" not in name} == wanted
-    for name in ("specs/models/lenet5.yaml", "specs/demo/three_mistakes.yaml", "builder/py.typed"):
+    for name in ("specs/models/lenet5.yaml", "specs/demo/three_mistakes.yaml"):
         assert name in held
+    assert {"gradspec/py.typed", "builder/py.typed", "grader/py.typed"} <= held
     assert any(name.startswith("grader/results/formats/templates/") for name in held)
 
 
@@ -66,8 +58,9 @@ def test_the_wheel_runs_outside_the_checkout(wheel: Path, tmp_path: Path) -> Non
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")
     code = (
-        "import sys; sys.path.insert(0, 'site'); import builder; from cli.main import main; "
-        "assert builder.__file__.startswith(sys.argv.pop(1)), builder.__file__; sys.exit(main())"
+        "import sys; sys.path.insert(0, 'site'); import builder, gradspec; from gradspec.__main__ import main; "
+        "home = sys.argv.pop(1); assert builder.__file__.startswith(home), builder.__file__; "
+        "assert gradspec.__file__.startswith(home), gradspec.__file__; sys.exit(main())"
     )
     run = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path), "validate", "site/specs/models/lenet5.yaml"],
@@ -82,7 +75,7 @@ def test_the_wheel_runs_outside_the_checkout(wheel: Path, tmp_path: Path) -> Non
 
 
 def test_the_entry_point_is_the_command() -> None:
-    assert PROJECT["scripts"] == {"gradspec": "cli.main:main"}
+    assert PROJECT["scripts"] == {"gradspec": "gradspec.__main__:main"}
 
 
 def test_make_test_is_all_that_ci_runs() -> None:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from cli.commands.train import wrote
-from cli.options import LARGEST_SEED, AsJson, RunFolder, answers, folder_to_write
+from cli.options import LARGEST_SEED, AsJson, RunFolder, folder_to_write
 from cli.view import progress, render
+from cli.view.answers import answers
+from cli.view.written import wrote
 
 if TYPE_CHECKING:
     from builder.language.nodes import Mapping
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from builder.runtime.attacks.results import Curve, Nearest, Robustness
     from builder.spec.spec import ModelSpec
 
+ORDER: Final = 120
 DISTANCES: Final = {  # where nobody says any: what is usual on digits
     "Linf": (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3),
     "L2": (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0),

@@ -13,11 +13,12 @@ from typing import Final
 
 import typer
 
-from cli.commands import evaluate, grade, shapes, train
+from cli.commands import export, grade, shapes, train, validate
 from cli.options import Out
 from cli.view import render
 from cli.view.tables import why_lines
 
+ORDER: Final = 170
 SHIPPED: Final = ("demo/three_mistakes.yaml", "models/lenet5.yaml", "assignments/lenet-digits")
 NOTHING_HANDED_IN: Final = (
     "lenet-digits/class/hopper"  # an empty folder, which neither git nor a wheel can hold
@@ -48,13 +49,13 @@ def demo(
     onnx = out / "lenet5.onnx"
 
     _step("A spec with three mistakes: all are found at once", "validate", mistakes)
-    _expecting_errors(lambda: shapes.validate([mistakes]))
+    _expecting_errors(lambda: validate.validate([mistakes]))
     _step("LeNet-5: every shape, with the arithmetic", "shapes", lenet)
     shapes.shapes(lenet)
     _step("Training it on 1,797 handwritten digits", "train", lenet, "--out", run)
     train.train(lenet, run)
     _step("Its ONNX file, proved equal before it is written", "export", run, "--out", onnx)
-    evaluate.export(run, onnx)
+    export.export(run, onnx)
     _step("Grading a class", "grade", assignment, class_, "--out", grades)
     grade.grade(assignment, class_, grades)
 

@@ -7,19 +7,22 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from cli.options import AsJson, Sets, answers
+from cli.options import AsJson, Sets
 from cli.view import render
+from cli.view.answers import answers
+from cli.view.equations import equation_lines
+from cli.view.written import wrote
 
 if TYPE_CHECKING:
     from builder.cells.cell import Cell
     from builder.errors import Place
     from builder.explanation import CellExplanation, LayerExplanation
 
+ORDER: Final = 30
 SIZE: Final = 128  # of a cell that stands alone: its input and its state
 WHEN: Final = {"once": "once, for all steps", "step": "at every step", "within": "within each step"}
 LABEL: Final = 12
 MOST_TOLD: Final = 4  # of what a cell differs in
-_TIE: Final = "\u00a0"  # a space where no line may end
 
 
 def explain(
@@ -56,8 +59,6 @@ def explain(
     if holes:
         render.show([(), render.holes(holes)])
     if svg is not None:
-        from cli.commands.train import wrote
-
         render.show([wrote(svg)])
 
 
@@ -100,18 +101,6 @@ def cell_lines(name: str, kind: str, cell: CellExplanation) -> list[render.Line]
         shown += [(("", " " * (LABEL + 2) + "– "), first), *rest]
     shown += _labelled("cost", _cost(cell))
     return shown
-
-
-def equation_lines(equation: str) -> list[render.Line]:
-    """An equation within the width; a long one goes on, indented, before a plus."""
-    bound = equation.replace(" ", _TIE).replace(f"{_TIE}+{_TIE}", f" +{_TIE}")
-    (*head, first), *rest = render.wrapped(bound, "  ")
-    if rest:
-        left = " ".join(text for line in rest for style, text in line[1:])
-        rest = render.wrapped(left, " " * 7)
-    return [
-        tuple((style, text.replace(_TIE, " ")) for style, text in line) for line in [(*head, first), *rest]
-    ]
 
 
 def _labelled(label: str, text: str) -> list[render.Line]:

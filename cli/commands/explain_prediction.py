@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from builder.data.info import PARTS
-from cli.commands.train import wrote
-from cli.options import AsJson, RunFolder, answers
+from cli.options import AsJson, RunFolder
 from cli.view import render
+from cli.view.answers import answers
 from cli.view.examples import image_channels, read_examples
+from cli.view.written import wrote
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from builder.runtime.insight.attribution import Attributed, Example, Explanation
     from builder.runtime.runs.run import Run
 
+ORDER: Final = 80
 SHOWN: Final = 5  # classes, features, steps, tokens: the first of them
 QUADRANTS: Final = ("top left", "top right", "bottom left", "bottom right")
 OF_PART: Final = re.compile(rf"({'|'.join(PARTS)}):(\d+)")

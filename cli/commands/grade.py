@@ -1,4 +1,4 @@
-"""Commands that judge: `grade` for a class, `check` for a student's own folder."""
+"""The command `grade`: a class's submissions to grades and feedback."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from typing import Annotated, Final
 
 import typer
 
-from cli.commands.train import wrote
-from cli.options import AsJson, answers, folder_to_write
+from cli.exits import OUR_FAULT
+from cli.options import AsJson, Assignment, folder_to_write
 from cli.view import progress, render
-from cli.view.tables import check_lines, class_lines
+from cli.view.answers import answers
+from cli.view.tables import class_lines
+from cli.view.written import wrote
 
-Assignment = Annotated[
-    Path, typer.Argument(metavar="ASSIGNMENT", exists=True, dir_okay=False, help="An assignment.yaml.")
-]
-OUR_FAULT: Final = 3
+ORDER: Final = 130
 
 
 def grade(
@@ -58,36 +57,3 @@ def grade(
         render.show([wrote(out)])
     if result.broken:
         raise typer.Exit(OUR_FAULT)
-
-
-def check(
-    assignment: Assignment,
-    folder: Annotated[
-        Path, typer.Argument(metavar="[FOLDER]", exists=True, file_okay=False, help="Your submission.")
-    ] = Path(),
-    as_json: AsJson = False,
-) -> None:
-    """Check your own submission before you hand it in.
-
-    Runs the assignment's public checks, those that need neither the reference nor hidden data, and says which
-    others there will be. The exit code is 0 if all passed.
-
-    \b
-        gradspec check assignment.yaml my-submission
-    """
-    with answers(as_json):
-        from grader.marking.at_home import check_folder
-
-        result = check_folder(assignment, folder)
-    checks = [one.to_json() for one in result.checks]
-    elsewhere = [one.name for one in result.elsewhere]
-    if as_json:
-        render.show_json({"errors": [], "advice": [], "checks": checks, "elsewhere": elsewhere})
-    else:
-        render.show(check_lines(checks))
-        if elsewhere:
-            text = f"Judged after you hand it in: {', '.join(elsewhere)}."
-            render.show(render.wrapped(text, style="hint"))
-    outcomes = {one["outcome"] for one in checks}
-    if outcomes - {"passed"}:
-        raise typer.Exit(OUR_FAULT if "broken" in outcomes else 1)

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from cli.commands.train import wrote
-from cli.options import AsJson, answers, folder_to_write
+from cli.options import AsJson, folder_to_write
 from cli.view import render
+from cli.view.answers import answers
+from cli.view.written import wrote
 
 if TYPE_CHECKING:
     from builder.runtime.insight.gradient_flow import GradientFlow, Question
     from builder.runtime.network.module import Network
     from builder.spec.spec import ModelSpec
 
+ORDER: Final = 110
 LAGS: Final = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 BARS: Final = "▁▂▃▄▅▆▇█"
 NO_NUMBER: Final = "×"  # infinite or NaN, where a norm would stand

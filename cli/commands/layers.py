@@ -1,4 +1,4 @@
-"""Commands that tell what the language has: `layers` and `schema`."""
+"""The command `layers`: the types that a spec can name, and their manual pages."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ import typer
 
 from cli.options import AsJson
 from cli.view import render
+from cli.view.equations import equation_lines
 
 if TYPE_CHECKING:
     from builder.component import Catalogue, Component
+
+ORDER: Final = 150
 
 # Each kind and where its catalogue is.
 KINDS: Final = {
@@ -94,21 +97,6 @@ def layers(
     render.show([(), (("hint", f"`gradspec layers{_flag(kind)} {rows[0][0]}` shows one with its fields."),)])
 
 
-def schema() -> None:
-    """Print the JSON Schema of a model spec, for editors.
-
-    With the YAML extension of VS Code, save it and put this line at the top of a spec; the editor then
-    completes names and underlines mistakes while you type.
-
-    \b
-        gradspec schema > gradspec.schema.json
-        # yaml-language-server: $schema=gradspec.schema.json
-    """
-    from builder.schema import schema as model_schema
-
-    render.show_json(model_schema())
-
-
 def page(component: type[Component]) -> list[render.Line]:
     """A component's manual page: what it is, its fields, and examples that are right."""
     shown: list[render.Line] = [(("title", component.__name__),), ()]
@@ -118,8 +106,6 @@ def page(component: type[Component]) -> list[render.Line]:
         shown += render.wrapped(paragraph if fits else " ".join(lines), "  ")
         shown.append(())
     if equations := _equations(component):
-        from cli.commands.explain import equation_lines
-
         shown += [*(line for one in equations for line in equation_lines(one)), ()]
     rows = [(name, _default(component, name), _takes(component, name)) for name in component.model_fields]
     if rows:

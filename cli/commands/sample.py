@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from cli.commands.train import wrote
-from cli.options import LARGEST_SEED, AsJson, RunFolder, answers, finite
+from cli.options import LARGEST_SEED, AsJson, RunFolder, finite
 from cli.view import render
+from cli.view.answers import answers
+from cli.view.written import wrote
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from builder.runtime import Run
 
+ORDER: Final = 100
 LENGTH: Final = 500
 COUNT: Final = 64
 WAYS: Final = 8

@@ -1,91 +1,21 @@
-"""Commands that make networks: `build` and `train`."""
+"""The command `train`: from a spec to a run folder."""
 
 from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from cli.commands.shapes import spec_lines
-from cli.options import LARGEST_SEED, Out, Sets, Spec
+from cli.options import Out, Sets, Spec
 from cli.view import progress, render
+from cli.view.written import proof_line, wrote
 
 if TYPE_CHECKING:
-    from builder import ModelSpec
-    from builder.runtime import Proof, Run
+    from builder.runtime import Run
 
-
-def build(
-    spec: Spec,
-    out: Out,
-    sets: Sets = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            "--seed", min=0, max=LARGEST_SEED, help="Seed of the weights; absent: train.seed, or 0."
-        ),
-    ] = None,
-) -> None:
-    """Build a network without training it, and write down all that is known of it.
-
-    The folder gets `spec.yaml` (every default filled in), `weights.safetensors` (what
-    `torch.manual_seed(seed)` and the layers written by hand would give), `model.onnx` (proved equal) and
-    `summary.txt`. Of `networks` it gets the weights of all; `model.onnx` is the generator, and without
-    `adversarial` each network is a file of its own name.
-
-    \b
-        gradspec build model.yaml --out built
-        gradspec build model.yaml --out built --seed 7
-    """
-    from builder import load
-    from builder.files.run_folder import ONNX, WEIGHTS
-    from builder.runtime import build as build_network
-    from builder.runtime.export.export import export
-    from builder.runtime.runs.run import open_folder, save_weights
-
-    read = load(spec, sets or ())
-    if read.networks:
-        render.show([*_build_networks(read, out, seed), wrote(out)])
-        return
-    network = build_network(read, seed)
-    open_folder(out, read)
-    save_weights(network, out / WEIGHTS)
-    proof = export(network, out / ONNX)
-    _write_summary(read, out)
-    render.show([proof_line(proof), wrote(out)])
-
-
-def _build_networks(spec: ModelSpec, out: Path, seed: int | None) -> list[render.Line]:
-    """Builds several networks into one folder: one file of weights, and what is used of them as ONNX.
-
-    Of two that play against each other that is the generator, `model.onnx`; else each, under its name.
-    """
-    from builder.files.run_folder import ONNX, WEIGHTS
-    from builder.runtime import build_networks
-    from builder.runtime.export.export import export
-    from builder.runtime.runs.files import write_tensors
-    from builder.runtime.runs.run import metadata_of, open_folder
-
-    networks = build_networks(spec, seed)
-    open_folder(out, spec)
-    write_tensors(out / WEIGHTS, networks.state_dict(), metadata_of(None))
-    files = {name: f"{name}.onnx" for name in spec.networks}
-    if spec.adversarial is not None:
-        files = {spec.adversarial.generator: ONNX}
-    shown: list[render.Line] = []
-    for name, file in files.items():
-        shown.append((("dim", f"{name}: "), *proof_line(export(networks[name], out / file))))  # type: ignore[arg-type]
-    _write_summary(spec, out)
-    return shown
-
-
-def _write_summary(spec: ModelSpec, out: Path) -> None:
-    summary = "".join("".join(text for _, text in line) + "\n" for line in spec_lines(spec))
-    (out / "summary.txt").write_text(summary, encoding="utf-8")
+ORDER: Final = 50
 
 
 def train(
@@ -150,22 +80,3 @@ def _pictures(run: Run) -> list[render.Line]:
     there = {"samples after each epoch: ": SAMPLES, "the same as a film: ": ANIMATION, "curves: ": CURVES}
     found = {what: run.folder / name for what, name in there.items()}
     return [(("dim", what), ("place", str(path))) for what, path in found.items() if path.exists()]
-
-
-def proof_line(proof: Proof) -> render.Line:
-    """What was found when the ONNX file was held against its network."""
-    text = f" onnxruntime equals torch to {proof.largest:.1e} (allowed {proof.allowed:.1e}), "
-    text += f"batches {_listed(proof.batches)}"
-    if proof.steps:
-        text += f" of {_listed(proof.steps)} steps"
-    return (("good", "proved:"), ("", text))
-
-
-def _listed(numbers: Sequence[int]) -> str:
-    *before, last = map(str, numbers)
-    return f"{', '.join(before)} and {last}" if before else last
-
-
-def wrote(path: Path) -> render.Line:
-    """Where the result lies."""
-    return (("dim", "written: "), ("place", str(path)))

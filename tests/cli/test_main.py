@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 import cli.main
-from cli.application import COMMANDS
+from cli.application import commands
 
 ROOT = Path(__file__).parents[2]
 GRADSPEC = [sys.executable, "-c", "import sys; from cli.main import main; sys.exit(main())"]
@@ -59,7 +59,7 @@ def test_version(run: Run) -> None:
 def test_help_names_every_command_and_each_teaches_by_example(run: Run) -> None:
     result = run("--help")
     assert result.returncode == 0
-    for command in COMMANDS:
+    for command in commands():
         assert f"  {command} " in result.stdout
         page = run(command, "--help")
         assert page.returncode == 0
@@ -359,7 +359,7 @@ def test_a_fault_of_ours_is_3_and_no_traceback_is_shown(
         raise ZeroDivisionError("ours")
 
     monkeypatch.delenv("GRADSPEC_DEBUG", raising=False)
-    monkeypatch.setattr("cli.commands.validate.load", fault)
+    monkeypatch.setattr("cli.view.verdict.load", fault)
     monkeypatch.setattr(sys, "argv", ["gradspec", "validate", str(spec)])
     assert cli.main.main() == 3
     stderr = capsys.readouterr().err
