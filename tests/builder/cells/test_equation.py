@@ -11,12 +11,17 @@ from hypothesis import strategies as st
 from builder.cells.equation import is_matrix, parse
 from builder.cells.term import FUNCTIONS, Apply, Constant, Name, Project, Term
 from builder.errors import Cause
-from builder.language.tokens import MAX_LENGTH
+from builder.language.arithmetic import MAX_LENGTH
 
 if TYPE_CHECKING:
     from tests.conftest import Yardstick
 
 X, H = Name("x"), Name("h_prev")
+LARGEST = "Numbers are float32, of at most 3.4e38."
+FUNCTION_NAMES = (
+    "the functions sigmoid, tanh, relu, softplus, softsign, exp, log, abs, sqrt, elu, silu, gelu, "
+    "hardsigmoid, hardtanh, identity, minimum, maximum, layer_norm"
+)
 
 
 def apply(function: str, *operands: Term) -> Apply:
@@ -161,11 +166,29 @@ def test_wrong_ones(text: str, offset: int, problem: str) -> None:
         ("W @ (x, h)", "Square brackets concatenate: `W @ [x, h]`."),
         ("torch.tanh(x)", "Write `tanh`."),
         ("σ(x)", "Write `sigmoid`."),
+        ("W(x + 1)", "A weight matrix multiplies with `@`: `W @ (x + 1)`."),
+        ("W(x, h)", "A weight matrix multiplies with `@`: `W @ [x, h]`."),
+        ("torch.tahn(x)", "Did you mean `tanh`?"),
+        ("sigmod(x)", "Did you mean `sigmoid`?"),
+        ("nothing_like_it(x)", f"There are {FUNCTION_NAMES}."),
         ("C_prev", "Write `c_prev`."),
+        ("W", "As in `W @ x`."),
+        ("[x]", "As in `W @ [h_prev, x]`."),
+        ("x, x", "Concatenate: `W @ [h_prev, x]`."),
+        ("-" * 999 + "x", "Give a part of it to a gate."),
+        ("x * 1e39", LARGEST),
+        ("exp(89) * x", LARGEST),
+        ("x / 1e-50", "Numbers are float32: what is below 1e-45 is zero."),
+        ("(-1) ** x", "A power that varies needs a base of at least 0."),
         ("_x", "A name begins with a letter."),
+        ("²", f"Allowed: numbers, names, `+ - * / @ **`, brackets, and {FUNCTION_NAMES}."),
+        ("x / 0", None),
+        ("sqrt(-1)", None),
+        ("tanh(x, [x])", None),
+        ("W @ U", None),
     ],
 )
-def test_hints(text: str, hint: str) -> None:
+def test_hints(text: str, hint: str | None) -> None:
     with pytest.raises(Cause) as caught:
         parse(text)
     assert caught.value.hint == hint
