@@ -1,4 +1,37 @@
-"""The backward half of a loop's plan: which adjoint goes where, times what."""
+"""The backward half of a loop's plan: which adjoint goes where, times what.
+
+The peephole LSTM of ``builder.cells.plan.schedule``, whose roots are ``c`` and ``h``. What depends on values alone is
+worked out for many steps at once: ``%19`` is ∂h/∂c, through ``tanh(c)`` and through ``o``'s peephole, and ``%28`` is
+∂c/∂c_prev, through ``f * c_prev`` and the peepholes of ``f`` and ``i``. ``sigmoid_backward(a, y)`` is a·y·(1 − y),
+``tanh_backward(a, y)`` a·(1 − y²). One step backwards is then five calls on values and one product:
+
+    >>> from builder.cells.plan.example import example_cell
+    >>> from builder.cells.plan.notation import backward_lines
+    >>> from builder.cells.plan.program import compile_cell
+    >>> (loop,) = compile_cell(example_cell()).regions
+    >>> for line in backward_lines(loop):
+    ...     print(line)
+    at once: %15 = tanh_backward(o, %13)
+    at once: ∂@3 = %16 = sigmoid_backward(%13, o)
+    at once: %19 = %15 + %16 * o.p
+    at once: ∂@2 = %20 = tanh_backward(i, g)
+    at once: ∂@1 = %21 = sigmoid_backward(c_prev, f)
+    at once: %24 = f + %21 * f.p
+    at once: ∂@0 = %25 = sigmoid_backward(g, i)
+    at once: %28 = %24 + %25 * i.p
+    ∂c += %19 * ∂h
+    ∂@3 *= ∂h
+    ∂c_prev += %28 * ∂c
+    ∂@0, ∂@1 *= ∂c
+    ∂@2 *= ∂c
+    ∂h_prev += [i.U; f.U; o.U; g.U]ᵀ @ [∂@0; ∂@1; ∂@3; ∂@2]
+    late: ∂i.p += c_prev * ∂@0
+    late: ∂f.p += c_prev * ∂@1
+    late: ∂o.p += c * ∂@3
+
+The gradients of matrices and biases are products and sums of the slots' adjoints over all steps. The same plan on
+numbers: ``builder.runtime.cells.loop_function``.
+"""
 
 from __future__ import annotations
 

@@ -20,7 +20,23 @@ class Slot:
 
 
 class Body:
-    """The equations as a listing over slots, carried values and what was hoisted."""
+    """The equations as a listing over slots, carried values and what was hoisted.
+
+    The gate ``tanh(V @ x + U @ h_prev + a·x)`` is a slot for both products, and the rest: of ``a·x``, which reads
+    nothing of the step before, only the atom ``#0`` stays.
+
+    >>> h, x = Read("h", previous=True), Read("x")
+    >>> scaled = Apply("multiply", (Weight("a"), x))
+    >>> products = Apply("add", (Project("V", (x,)), Project("U", (h,))))
+    >>> gate = Apply("tanh", (Apply("add", (products, scaled)),))
+    >>> body = Body({"h": gate}, {}, hoist=lambda term: Read("#0") if term == scaled else term, timeless=())
+    >>> from builder.cells.plan.notation import formula
+    >>> [(name, formula(operation)) for name, operation in body.listing.code.items()]
+    [('%0', '@0 + #0'), ('h', 'tanh(%0)')]
+    >>> slot = body.slots["@0"]
+    >>> [matrix for matrix, _ in slot.static], [matrix for matrix, _ in slot.inner]
+    (['V'], ['U'])
+    """
 
     def __init__(
         self,

@@ -144,6 +144,15 @@ def derivative(term: Term, leaf: Term) -> Term:
     >>> h = Read("h", previous=True)
     >>> derivative(Apply("multiply", (Read("f"), h)), h) == Read("f")
     True
+
+    A gate that sees what it forgets, d/dc (σ(p·c)·c) = σ + c·σ(1 − σ)·p:
+
+    >>> from builder.cells.plan.notation import formula
+    >>> from builder.cells.term import Weight
+    >>> c = Read("c", previous=True)
+    >>> gate = Apply("sigmoid", (Apply("multiply", (Weight("p"), c)),))
+    >>> formula(derivative(Apply("multiply", (gate, c)), c))
+    '(c_prev * ((sigmoid(p * c_prev) * (1 - sigmoid(p * c_prev))) * p)) + sigmoid(p * c_prev)'
     """
     if term == leaf:
         return ONE

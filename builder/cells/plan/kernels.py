@@ -3,6 +3,24 @@
 A step of the loop is then a row of products, which torch makes, and of these. Within one, all that is not read
 later stays in registers; backwards the coefficients do too. The source holds nothing of what a user wrote:
 numbers, and names of our own.
+
+``h = tanh(W @ x + U @ h_prev)`` backwards: from ``h`` and ∂h the adjoint of the slot, ∂@0 = ∂h·(1 − h²), before the
+product with ``U`` (``a0`` is ``h``, ``a1`` its adjoint, ``a2`` the slot's):
+
+    >>> from builder.cells.plan.example import example_cell
+    >>> from builder.cells.plan.program import compile_cell
+    >>> (loop,) = compile_cell(example_cell("{states: [h], update: {h: tanh(W @ x + U @ h_prev)}}")).regions
+    >>> compiled = kernels(loop)
+    >>> [type(step).__name__ for step in compiled.backward]
+    ['Kernel', 'PullProduct']
+    >>> for line in compiled.source.split("void backward_0")[1].splitlines():
+    ...     if line.startswith(" " * 12):
+    ...         print(line.strip())
+    const float r1 = a0[j];
+    const float r2 = f_subcmul((0x1.0000000000000p+0f), r1, r1);
+    const float r3 = a1[j];
+    const float r4 = f_multiply(r3, r2);
+    a2[j] = r4;
 """
 
 from __future__ import annotations

@@ -1,4 +1,17 @@
-"""Equations that are linear in one value of the step before, each as a factor of it and a rest. Torch-free."""
+"""Equations that are linear in one value of the step before, each as a factor of it and a rest. Torch-free.
+
+A gate between an old and a new value, where ``z`` and ``n`` read nothing of the step before:
+
+    >>> from builder.cells.plan.example import example_cell
+    >>> from builder.cells.plan.notation import formula
+    >>> cell = example_cell(
+    ...     "{states: [h], gates: {z: sigmoid(W @ x), n: tanh(W @ x)}, update: {h: (1 - z) * h_prev + z * n}}"
+    ... )
+    >>> update = cell.equations[-1]
+    >>> factor, rest = line({update.name: update.term}, Read("h", previous=True), lambda term: term)
+    >>> formula(factor), formula(rest)
+    ('1 - z', 'z * n')
+"""
 
 from __future__ import annotations
 

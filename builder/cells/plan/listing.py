@@ -26,6 +26,19 @@ class Listing:
 
     ``code`` maps a name to a function on *atoms*: constants, weights and reads. Own names begin with a sign
     that no user's name can have. Raises ``TooLarge`` rather than to list more than a step should do.
+
+    Equal terms are one operation:
+
+    >>> x, one = Read("x"), Constant(1.0)
+    >>> tanh = Apply("tanh", (x,))
+    >>> listing = Listing("%")
+    >>> listing.define("y", Apply("multiply", (tanh, Apply("subtract", (one, tanh)))))
+    >>> from builder.cells.plan.notation import formula
+    >>> for name, operation in listing.code.items():
+    ...     print(name, "=", formula(operation))
+    %0 = tanh(x)
+    %1 = 1 - %0
+    y = %0 * %1
     """
 
     def __init__(self, sign: str) -> None:

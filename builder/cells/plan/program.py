@@ -5,6 +5,24 @@ that reads nothing of itself is no recurrence: it is worked out for all steps at
 loops, in a ``Whole``. One whose only carried value is linear and elementwise in itself is a ``Scan``. Each other
 is a ``Loop`` (``builder.cells.plan.loop``), out of which all that does not depend on its own values is taken: every
 product with a matrix is then one product for all steps.
+
+All three in one cell. ``c`` is linear in ``c_prev``, so its factor and its rest (``#0``) are worked out first; of ``h``
+only the product with ``h_prev`` needs a loop:
+
+    >>> from builder.cells.plan.example import example_cell
+    >>> from builder.cells.plan.notation import region_lines
+    >>> cell = example_cell(
+    ...     "{states: [h, c], gates: {f: sigmoid(W @ x)},"
+    ...     " update: {c: f * c_prev + (1 - f) * (W @ x), h: tanh(U @ h_prev + V @ c)}}"
+    ... )
+    >>> for region in compile_cell(cell).regions:
+    ...     for line in region_lines(region):
+    ...         print(line)
+    [@0.0; @0.1] = [f.W; c.W] @ x
+    f = sigmoid(@0.0)
+    #0 = (1 - f) * @0.1
+    scan: c = f * c_prev + #0
+    loop: h
 """
 
 from __future__ import annotations

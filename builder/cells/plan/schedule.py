@@ -1,4 +1,39 @@
-"""The forward half of a loop's plan: the order of slots, what is made in place, and the row of instructions."""
+"""The forward half of a loop's plan: the order of slots, what is made in place, and the row of instructions.
+
+A peephole LSTM. The products with ``x`` are added before the loop. In a step one product serves all four slots, whose
+order puts ``i`` and ``f`` beside each other: both peepholes are one call, and both sigmoids. The gate ``o`` reads the
+new ``c``, so it waits:
+
+    >>> from builder.cells.plan.example import example_cell
+    >>> from builder.cells.plan.notation import forward_lines
+    >>> from builder.cells.plan.program import compile_cell
+    >>> (loop,) = compile_cell(example_cell()).regions
+    >>> for line in forward_lines(loop):
+    ...     print(line)
+    before: @0 = i.b
+    before: @1 = f.b
+    before: @3 = o.b
+    before: @2 = g.b
+    before: [@0; @1; @3; @2] += [i.W; f.W; o.W; g.W] @ x
+    [@0; @1; @3; @2] += [i.U; f.U; o.U; g.U] @ h_prev
+    %1 = @0 + i.p * c_prev; %4 = @1 + f.p * c_prev
+    g = tanh(@2)
+    i = sigmoid(%1); f = sigmoid(%4)
+    %7 = f * c_prev
+    c = %7 + i * g
+    %11 = @3 + o.p * c
+    %13 = tanh(c)
+    o = sigmoid(%11)
+    h = o * %13
+
+The four gates and the sums with peepholes overwrite their slots; ``tanh(c)`` has a buffer of its own, for the backward
+pass reads it; ``%7`` is worked out anew:
+
+    >>> dict(loop.place)
+    {'%1': 0, 'i': 0, '%4': 1, 'f': 1, '%11': 2, 'o': 2, 'g': 3}
+    >>> loop.kept
+    ('%13',)
+"""
 
 from __future__ import annotations
 
@@ -131,7 +166,19 @@ class Schedule:
 def fused(code: Mapping[str, Apply], keep: Collection[Term]) -> Iterator[tuple[str, Apply]]:
     """The operations with a sum and the product that only it reads as one, save products in ``keep``.
 
-    What nothing reads, and is not in ``keep``, is left out.
+    What nothing reads, and is not in ``keep``, is left out. ``a + b·c`` and ``a − b·c`` become one operation each, and
+    ``(1 − z)·a + z·b`` becomes ``lerp``. Here four operations become one:
+
+    >>> a, b, z = Read("a"), Read("b"), Read("z")
+    >>> code = {
+    ...     "%0": Apply("subtract", (ONE, z)),
+    ...     "%1": Apply("multiply", (Read("%0"), a)),
+    ...     "%2": Apply("multiply", (z, b)),
+    ...     "h": Apply("add", (Read("%1"), Read("%2"))),
+    ... }
+    >>> from builder.cells.plan.notation import formula
+    >>> [(name, formula(operation)) for name, operation in fused(code, keep=[Read("h")])]
+    [('h', 'a + z * (b - a)')]
     """
     keep = set(keep)
     uses: dict[Term, int] = {}

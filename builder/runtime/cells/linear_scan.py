@@ -2,6 +2,31 @@
 
 On a processor a plain loop of fused multiply-adds; its rule needs no product of many factors, so that nothing
 under- or overflows. On a GPU, where launches are the cost, a scan in ⌈log₂ T⌉ rounds (Hillis & Steele 1986).
+
+Four steps of one value from h = 1, step by step 2·1 + 1 = 3, 0·3 + 1 = 1, 3·1 + 0 = 3, −1·3 + 2 = −1:
+
+    >>> a, b = (torch.tensor(row).reshape(4, 1, 1) for row in ([2.0, 0.0, 3.0, -1.0], [1.0, 1.0, 0.0, 2.0]))
+    >>> first = torch.ones(1, 1)
+    >>> linear_scan(a, b, first).flatten().tolist()
+    [3.0, 1.0, 3.0, -1.0]
+
+In rounds each step holds a line h ↦ product·h + found over the steps up to it, and a line after a line is a line:
+(p, f) after (q, e) is (p·q, p·e + f). Two rounds reach over four steps:
+
+    start    found 3, 1, 0, 2     product 2, 0, 3, −1    (the first step has taken h = 1 in)
+    round 1  found 3, 1, 3, 2     product 2, 0, 0, −3    with the step before
+    round 2  found 3, 1, 3, −1    product 2, 0, 0, 0     with two steps before
+
+    >>> _doubled(a, b, first).flatten().tolist()
+    [3.0, 1.0, 3.0, -1.0]
+
+Backwards from a loss that is the sum of all four, the adjoint g[t] = 1 + a[t+1]·g[t+1] is the same scan from the end:
+g = 1, then 1 − 1·1 = 0, 1 + 3·0 = 1, 1 + 0·1 = 1. That is the gradient of b; of a it is g[t]·h[t−1], of the
+first value g[0]·a[0]:
+
+    >>> leaves = [one.requires_grad_() for one in (a, b, first)]
+    >>> [one.flatten().tolist() for one in torch.autograd.grad(linear_scan(*leaves).sum(), leaves)]
+    [[1.0, 3.0, 0.0, 3.0], [1.0, 1.0, 0.0, 1.0], [2.0]]
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""A planned loop's backward pass, by hand: coefficients for many steps at once, then few multiply-adds a step."""
+"""A planned loop's backward pass, by hand: coefficients for many steps at once, then few multiply-adds a step.
+
+``builder.runtime.cells.loop_function`` follows an example with its numbers.
+"""
 
 from __future__ import annotations
 

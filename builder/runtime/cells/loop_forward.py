@@ -1,6 +1,7 @@
 """A planned loop's buffers, and its forward pass.
 
 Values stand time first. Every buffer is cut into its steps once, and a step is a row of calls on the cuts.
+``builder.runtime.cells.loop_function`` follows an example with its numbers.
 """
 
 from __future__ import annotations
