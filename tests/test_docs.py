@@ -72,9 +72,11 @@ def test_commands_print_what_the_page_shows(
 
 @every_page
 def test_every_command_that_is_named_exists(page: Path) -> None:
+    """Commands are what stands behind `gradspec` in code: between backticks, or at the start of a block's line."""
     commands = {command.name for command in application().registered_commands}
-    for command in re.findall(r"\bgradspec ([a-z][a-z-]*)\b", page.read_text(encoding="utf-8").replace("`", "")):
-        assert command in commands or command in ("says", "grades"), command
+    text = page.read_text(encoding="utf-8")
+    for command in re.findall(r"(?:`|^ *(?:\$ )?)gradspec ([a-z][a-z-]*)\b", text, re.MULTILINE):
+        assert command in commands, command
 
 
 @every_page
