@@ -6,12 +6,14 @@ import ast
 import importlib
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 import cli.main
 from builder.language.source import read_text
@@ -77,6 +79,21 @@ def test_every_command_that_is_named_exists(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     for command in re.findall(r"(?:`|^ *(?:\$ )?)gradspec ([a-z][a-z-]*)\b", text, re.MULTILINE):
         assert command in commands, command
+
+
+@every_page
+def test_options_and_targets_that_are_named_exist(page: Path) -> None:
+    """In a block of shell commands every option is one of its command, and every target one of the Makefile."""
+    commands = typer.main.get_command(application()).commands  # type: ignore[attr-defined]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for _, body in blocks(page, "sh"):
+        for line in body.splitlines():
+            words = shlex.split(line, comments=True)
+            if "gradspec" in words[:1]:
+                options = {name for parameter in commands[words[1]].params for name in parameter.opts}
+                assert {word for word in words if word.startswith("--")} <= options, line
+            if "make" in words:
+                assert f"\n{words[words.index('make') + 1]}:" in makefile, line
 
 
 @every_page
