@@ -197,10 +197,8 @@ from pathlib import Path
 import torch
 
 import builder
-from builder import load, loads
-from builder.runtime import build, train
+import gradspec
 from cli.main import main
-from grader import grade
 
 assert Path(builder.__file__).is_relative_to(Path.cwd()), builder.__file__
 for kind, name in [("layers", "ChannelShuffle"), ("losses", "PoissonNLLLoss"),
@@ -208,11 +206,11 @@ for kind, name in [("layers", "ChannelShuffle"), ("losses", "PoissonNLLLoss"),
     sys.argv = ["gradspec", "layers", "--kind", kind, name]
     assert main() == 0, name
 
-shuffled = loads("input: [4, 3, 3]\\nlayers: [{ChannelShuffle: 2}]\\n")
+shuffled = gradspec.loads("input: [4, 3, 3]\\nlayers: [{ChannelShuffle: 2}]\\n")
 x = torch.arange(4.0).reshape(1, 4, 1, 1).expand(1, 4, 3, 3)
-assert build(shuffled)(x)[0, :, 0, 0].tolist() == [0, 2, 1, 3]
-train(load("counts.yaml"), "run")
-result = grade("assignment.yaml", "class", "grades")
+assert gradspec.build(shuffled)(x)[0, :, 0, 0].tolist() == [0, 2, 1, 3]
+gradspec.train(gradspec.load("counts.yaml"), "run")
+result = gradspec.grade("assignment.yaml", "class", "grades")
 print({one.id: one.points for one in result.submissions})
 """
 COUNTS = """
@@ -233,11 +231,11 @@ checks: [{name: depth, depth: 2, points: 10}]
 
 
 def test_recipes_add_files_and_edit_nothing(tmp_path: Path) -> None:
-    for package in ("builder", "grader", "cli", "specs"):
+    for package in ("gradspec", "builder", "grader", "cli", "specs"):
         leave_out = shutil.ignore_patterns("__pycache__", "*.npz", "*.safetensors")
         shutil.copytree(ROOT / package, tmp_path / package, ignore=leave_out)
     recipes = blocks(CONTRIBUTING, "python")
-    assert len({Path(name).parent for name, _ in recipes}) == len(recipes) == 4
+    assert len({Path(name).parent for name, _ in recipes}) == len(recipes) == 5
     for name, body in recipes:
         assert not (tmp_path / name).exists()
         (tmp_path / name).write_text(body, encoding="utf-8")
@@ -262,4 +260,5 @@ def test_recipes_add_files_and_edit_nothing(tmp_path: Path) -> None:
     )
     assert run.returncode == 0, run.stderr
     assert "Your network has at most `max` layers with parameters." in run.stdout
+    assert "| cyd | 0 |" in (tmp_path / "grades" / "grades.md").read_text(encoding="utf-8")
     assert "{'ada': Decimal('10.00'), 'bob': Decimal('10.00'), 'cyd': Decimal('0.00')}" in run.stdout
