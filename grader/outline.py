@@ -58,7 +58,6 @@ class OutlineLayer:
     @cached_property
     def cell(self) -> Cell | None:
         """Its equations, read again; None if it is no cell. Raises ``SpecErrors`` for what is no cell."""
-
         return None if self.equations is None else revived(self.type, self.equations)
 
     def component(self) -> Layer:

@@ -32,7 +32,7 @@ FLOORS = """
     specs cli.exits cli.view cli.options cli.commands cli.application cli.main cli gradspec
 """.split()
 
-# A method of a component may import from `builder.runtime`, above it: it runs once a spec is built.
+# A function of a component may import from `builder.runtime`, above it, inside: it runs once a spec is built.
 DOORS = (
     "builder.attributions",
     "builder.cells",
@@ -44,11 +44,11 @@ DOORS = (
 
 
 class Import(NamedTuple):
-    """One import: the module that is read, the line, and whether a method's body holds it."""
+    """One import: the module that is read, the line, and whether a function's body holds it."""
 
     module: str
     line: int
-    in_method: bool
+    in_function: bool
 
 
 def _modules() -> dict[str, Path]:
@@ -80,21 +80,19 @@ def _runs_later(node: ast.AST) -> bool:
     return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
 
 
-def _imports(
-    tree: ast.AST, *, top: bool = False, in_class: bool = False, in_method: bool = False
-) -> Iterator[Import]:
+def _imports(tree: ast.AST, *, top: bool = False, in_function: bool = False) -> Iterator[Import]:
     """Every import; with ``top`` only those that importing the module itself runs."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.Import):
-            yield from (Import(alias.name, node.lineno, in_method) for alias in node.names)
+            yield from (Import(alias.name, node.lineno, in_function) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are written out in full"
             for alias in node.names:
                 inner = f"{node.module}.{alias.name}"
-                yield Import(inner if inner in MODULES else str(node.module), node.lineno, in_method)
+                yield Import(inner if inner in MODULES else str(node.module), node.lineno, in_function)
         elif not (top and _runs_later(node)):
-            method = in_method or (in_class and isinstance(node, ast.FunctionDef))
-            yield from _imports(node, top=top, in_class=isinstance(node, ast.ClassDef), in_method=method)
+            inside = in_function or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            yield from _imports(node, top=top, in_function=inside)
 
 
 @cache
@@ -107,7 +105,7 @@ def _within(name: str, *packages: str) -> bool:
 
 
 def _through_a_door(module: str, read: Import) -> bool:
-    return read.in_method and _within(read.module, "builder.runtime") and _room(module) in DOORS
+    return read.in_function and _within(read.module, "builder.runtime") and _room(module) in DOORS
 
 
 def _ours(module: str) -> list[Import]:

@@ -133,7 +133,8 @@ def _sides(size: Sequence[int], share: float, least: int = 1) -> list[int]:
 
 def _window(size: Sequence[int], sides: Sequence[int], chance: _Chance) -> tuple[list[Tensor], Tensor]:
     """A window for each example anywhere: where each place lies in it, along each axis (N×1×…×axis×…), and
-    whether it does (N×1×axes…)."""
+    whether it does (N×1×axes…).
+    """
     import torch
 
     places, inside = [], torch.ones((), dtype=torch.bool, device=chance.left.device)

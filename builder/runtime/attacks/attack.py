@@ -69,7 +69,8 @@ def _node(value: Any) -> Node:
 
 class GradientReport(NamedTuple):
     """What gradients an attack meets. ``zero``: the share of examples whose gradient is 0 everywhere, ``broken``:
-    the share with one that is no finite number, each from 0 to 1. ``repeats``: two passes agree."""
+    the share with one that is no finite number, each from 0 to 1. ``repeats``: two passes agree.
+    """
 
     zero: float
     broken: float

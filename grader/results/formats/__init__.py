@@ -1,0 +1,1 @@
+"""What an output format is, and each format, one file each."""
