@@ -101,9 +101,9 @@ def _files() -> dict[str, Path]:
 
 def _order(name: str) -> int:
     """The number in a command's file."""
-    found = _ORDER.search(_files()[name].read_text(encoding="utf-8"))
-    assert found is not None, f"cli/commands/{_files()[name].name} has no line `ORDER: Final = …`"
-    return int(found[1])
+    number = _ORDER.search(_files()[name].read_text(encoding="utf-8"))
+    assert number is not None, f"cli/commands/{_files()[name].name} has no line `ORDER: Final = …`"
+    return int(number[1])
 
 
 def _options(

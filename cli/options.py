@@ -15,25 +15,25 @@ LARGEST_SEED: Final = 2**63 - 1  # torch's generators take 64 bits
 
 
 def folder_to_write(out: Path) -> Path:
-    """``out``, if a folder can be there: said before any work is done, as wrong usage."""
+    """``out``, if a folder can be written there. Raises ``typer.BadParameter``, before any work is done."""
     there = next(path for path in (out, *out.parents) if path.exists())
     if not there.is_dir():
-        found = "a file" if there.is_file() else "no folder"
-        raise typer.BadParameter(f"`{there}` is {found}, and a folder is to be written.")
+        kind = "a file" if there.is_file() else "no folder"
+        raise typer.BadParameter(f"`{there}` is {kind}, and a folder is to be written.")
     if not os.access(there, os.W_OK):
         raise typer.BadParameter(f"`{there}` cannot be written to.")
     return out
 
 
 def finite(value: float) -> float:
-    """``value``, if it is a finite number."""
+    """``value``, if it is a finite number. Raises ``typer.BadParameter``."""
     if not math.isfinite(value):
         raise typer.BadParameter(f"{value} is not finite.")
     return value
 
 
 def _sets(sets: list[str] | None) -> list[str] | None:
-    """``sets``, if each is ``KEY=VALUE``. Whether the key and the value suit a spec is the spec's matter."""
+    """``sets``, if each is ``KEY=VALUE``. Raises ``typer.BadParameter``; whether a spec has the key is not checked."""
     from builder.language.overrides import parse
 
     for text in sets or ():

@@ -31,10 +31,10 @@ MOST_DISTANCES: Final = 100
 
 
 def _distances(text: str | None) -> tuple[float, ...] | None:
-    """``0,0.05,8/255`` as numbers."""
+    """``0,0.05,8/255`` as numbers, in order and without repetition. Raises ``typer.BadParameter``."""
     if text is None:
         return None
-    found = []
+    values = []
     for word in text.split(","):
         number, slash, below = word.partition("/")
         try:
@@ -43,10 +43,10 @@ def _distances(text: str | None) -> tuple[float, ...] | None:
             raise typer.BadParameter(f"{word.strip() or 'nothing'!r} is no number.") from None
         if not (math.isfinite(value) and value >= 0):
             raise typer.BadParameter(f"{word.strip()} is no distance.")
-        found.append(value)
-    if len(found) > MOST_DISTANCES:
-        raise typer.BadParameter(f"At most {MOST_DISTANCES} distances, found {len(found)}.")
-    return tuple(sorted(set(found)))
+        values.append(value)
+    if len(values) > MOST_DISTANCES:
+        raise typer.BadParameter(f"At most {MOST_DISTANCES} distances, found {len(values)}.")
+    return tuple(sorted(set(values)))
 
 
 def attack(
@@ -112,20 +112,20 @@ def attack(
         if distances is None and not own:
             distances = DISTANCES[norm or "Linf"]
         with progress.attacking(quiet=as_json) as watch:
-            found = attack_run(
+            robustness = attack_run(
                 loaded, chosen, distances, part=split, examples=examples, seed=seed, watch=watch
             )
-        written = _drawn(found, loaded.preprocessing.classes, out) if out is not None else []
+        written = _drawn(robustness, loaded.preprocessing.classes, out) if out is not None else []
     if as_json:
-        render.show_json({"errors": [], "advice": [], **robustness_data(found)})
+        render.show_json({"errors": [], "advice": [], **robustness_data(robustness)})
         return
-    told = render.wrapped(f"`--eps` is for the others: {_no_eps(nearest)}.") if eps and nearest else []
-    render.show([*robustness_lines(found), *told, *map(wrote, written)])
+    note = render.wrapped(f"`--eps` is for the others: {_no_eps(nearest)}.") if eps and nearest else []
+    render.show([*robustness_lines(robustness), *note, *map(wrote, written)])
 
 
 def _no_eps(nearest: Sequence[str]) -> str:
-    one = len(nearest) == 1
-    return f"{' and '.join(nearest)} {'looks' if one else 'look'} for the nearest error, however far it is"
+    single = len(nearest) == 1
+    return f"{' and '.join(nearest)} {'looks' if single else 'look'} for the nearest error, however far it is"
 
 
 def _chosen(
@@ -136,27 +136,31 @@ def _chosen(
     Raises ``SpecErrors`` for what is no attack, ``RunError`` for one that cannot have the norm.
     """
     if not said and spec.attacks:
-        found, own = dict(spec.attacks), True
+        chosen, bounded = dict(spec.attacks), True
     else:
-        own = False
-        found = {}
+        bounded = False
+        chosen = {}
         for text in said or ("FGSM", "PGD"):
-            name, one, far = _attack(spec, text, norm or "Linf", distances)
-            found[name if name not in found else f"{name} {len(found) + 1}"] = one
-            own = own or far
+            name, attack, has_eps = _attack(spec, text, norm or "Linf", distances)
+            chosen[name if name not in chosen else f"{name} {len(chosen) + 1}"] = attack
+            bounded = bounded or has_eps
     if norm is None:
-        return found, own
+        return chosen, bounded
     same = any(
-        one.norm == norm for one in found.values()
+        attack.norm == norm for attack in chosen.values()
     )  # only then does a distance still mean what it meant
-    return {name: _in_norm(name, one, norm, distances) for name, one in found.items()}, own and same
+    return {
+        name: _in_norm(name, attack, norm, distances) for name, attack in chosen.items()
+    }, bounded and same
 
 
 def _attack(
     spec: ModelSpec, text: str, norm: str, distances: Sequence[float] | None
 ) -> tuple[str, Attack, bool]:
-    """An attack by its name in the spec, by its type alone, or as a spec would write it; and whether its own
-    distance was said.
+    """An attack's name, the attack, and whether its own distance was given.
+
+    ``text`` is a name in the spec, a type alone, or an attack as in YAML. Raises ``SpecErrors`` for YAML that is
+    no attack, ``RunError`` for a name that there is not.
     """
     from builder.errors import Report, RunError, did_you_mean
     from builder.language.nodes import Mapping, Node, Scalar
@@ -167,7 +171,7 @@ def _attack(
     if text in spec.attacks:
         return text, spec.attacks[text], True
     document = read_text(text, "--attack")
-    root, far = document.root, True
+    root, has_eps = document.root, True
     if isinstance(root, Scalar) and root.value in attacks:
         name, place = str(root.value), root.place
         if not attacks[name].minimal:
@@ -177,18 +181,18 @@ def _attack(
                 "norm": Scalar(norm, norm, False, place),
             }
             root = Mapping({name: Mapping(fields, dict.fromkeys(fields, place), place)}, {name: place}, place)
-            far = False
+            has_eps = False
     elif isinstance(root, Mapping):
         root = _of_norm(root, norm)
     elif isinstance(root, Scalar) and isinstance(root.value, str):
         problem = f"`{text}` is no attack, and none that the spec of the run names"
         raise RunError(problem, did_you_mean(text, dict.fromkeys([*spec.attacks, *attacks])))
     report = Report()
-    found = Reader(report, {}).choice(attacks, root)
+    component = Reader(report, {}).choice(attacks, root)
     report.raise_errors()
-    if found is None:
+    if component is None:
         raise RunError(f"`{text}` has a place that is not filled")
-    return type(found).__name__, found, far
+    return type(component).__name__, component, has_eps
 
 
 def _of_norm(said: Mapping, norm: str) -> Mapping:
@@ -280,25 +284,26 @@ def robustness_data(found: Robustness) -> dict[str, Any]:
     """All of it as data: what `--json` writes. A median that is infinite is null."""
     from builder.component import to_plain
 
-    def curve(one: Curve) -> dict[str, Any]:
-        return {"eps": list(one.eps), "accuracy": list(one.accuracy)}
+    def curve(result: Curve) -> dict[str, Any]:
+        return {"eps": list(result.eps), "accuracy": list(result.accuracy)}
 
     return {
         "part": found.part,
         "examples": found.examples,
         "clean": found.clean,
         "curves": {
-            name: {"attack": to_plain(one.attack), **curve(one)} for name, one in found.curves.items()
+            name: {"attack": to_plain(result.attack), **curve(result)}
+            for name, result in found.curves.items()
         },
         "all": curve(found.worst) if found.worst is not None else None,
         "nearest": {
             name: {
-                "attack": to_plain(one.attack),
-                "tried": one.tried,
-                "fooled": len(one.distances),
-                "median": one.median if math.isfinite(one.median) else None,
+                "attack": to_plain(result.attack),
+                "tried": result.tried,
+                "fooled": len(result.distances),
+                "median": result.median if math.isfinite(result.median) else None,
             }
-            for name, one in found.nearest.items()
+            for name, result in found.nearest.items()
         },
         "doubts": [{"name": doubt.name, "told": doubt.told} for doubt in found.doubts],
     }

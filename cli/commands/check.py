@@ -35,8 +35,8 @@ def check(
         from grader.marking.at_home import check_folder
 
         result = check_folder(assignment, folder)
-    checks = [one.to_json() for one in result.checks]
-    elsewhere = [one.name for one in result.elsewhere]
+    checks = [checked.to_json() for checked in result.checks]
+    elsewhere = [checked.name for checked in result.elsewhere]
     if as_json:
         render.show_json({"errors": [], "advice": [], "checks": checks, "elsewhere": elsewhere})
     else:
@@ -44,6 +44,6 @@ def check(
         if elsewhere:
             text = f"Judged after you hand it in: {', '.join(elsewhere)}."
             render.show(render.wrapped(text, style="hint"))
-    outcomes = {one["outcome"] for one in checks}
+    outcomes = {checked["outcome"] for checked in checks}
     if outcomes - {"passed"}:
         raise typer.Exit(OUR_FAULT if "broken" in outcomes else WRONG_INPUT)

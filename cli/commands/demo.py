@@ -64,13 +64,13 @@ def demo(
 
     seconds = time.monotonic() - start
     render.show([(), (("good", f"Done in {seconds:.0f} seconds. "), ("", "To look at:"))])
-    for path, what in (
+    for path, content in (
         (run, "the run: spec, weights, ONNX, metrics, checkpoint"),
         (grades / "grades.csv", "the grades"),
         (grades / "feedback", "a page for every student"),
         (assignment, "the assignment; change it and grade again"),
     ):
-        render.show([(("place", f"  {path}"),), (("dim", f"      {what}"),)])
+        render.show([(("place", f"  {path}"),), (("dim", f"      {content}"),)])
 
 
 def _copy(out: Path) -> None:

@@ -53,7 +53,7 @@ def explain(
     if svg is not None:
         _write_picture(svg, found)
     if as_json:
-        render.show_json({"errors": [], "advice": [], "layers": [layer_data(one) for one in found]})
+        render.show_json({"errors": [], "advice": [], "layers": [layer_data(about) for about in found]})
         return
     render.show(explanation_lines(found))
     if holes:
@@ -64,17 +64,24 @@ def explain(
 
 def explanation_lines(found: tuple[LayerExplanation, ...]) -> list[render.Line]:
     """All that is said of some layers: those without equations in a table's rows, those with in full."""
-    if all(one.cell is None for one in found):
+    if all(explained.cell is None for explained in found):
         return list(
-            render.table(("layer", "output", "how"), [(one.name, one.output, one.how) for one in found])
+            render.table(
+                ("layer", "output", "how"),
+                [(explained.name, explained.output, explained.how) for explained in found],
+            )
         )
     shown: list[render.Line] = []
-    for one in found:
-        if one.cell is not None:
-            shown += [*([()] if shown and shown[-1] else []), *cell_lines(one.name, one.type, one.cell), ()]
+    for explained in found:
+        if explained.cell is not None:
+            shown += [
+                *([()] if shown and shown[-1] else []),
+                *cell_lines(explained.name, explained.type, explained.cell),
+                (),
+            ]
         else:
-            how = one.how or "no parameters"
-            shown += [(("title", one.name), ("dim", f"  {one.output}  {how}"))]
+            how = explained.how or "no parameters"
+            shown += [(("title", explained.name), ("dim", f"  {explained.output}  {how}"))]
     return shown[: -1 if not shown[-1] else None]
 
 
@@ -87,16 +94,20 @@ def cell_lines(name: str, kind: str, cell: CellExplanation) -> list[render.Line]
     shown: list[render.Line] = [(("title", name), ("dim", heading)), ()]
     shown += [line for equation in cell.equations for line in equation_lines(equation)]
     shown.append(())
-    wide = max((len(WHEN[one.when]) for one in cell.products), default=0)
-    for number, one in enumerate(cell.products):
-        shown += _labelled("" if number else "products", f"{WHEN[one.when]:<{wide}}  {one}")
+    wide = max((len(WHEN[product.when]) for product in cell.products), default=0)
+    for number, product in enumerate(cell.products):
+        shown += _labelled("" if number else "products", f"{WHEN[product.when]:<{wide}}  {product}")
     shown += _labelled("recurrence", f"{cell.recurrence}. {cell.meaning}")
     shown += _labelled(
         "equals", f"{cell.equals}: it runs as that." if cell.equals else "none of torch's layers:"
     )
-    told = cell.differs[:MOST_TOLD]
-    more = [f"and {len(cell.differs) - len(told)} things more"] if len(told) < len(cell.differs) else []
-    for difference in [*told, *more]:
+    differences = cell.differs[:MOST_TOLD]
+    more = (
+        [f"and {len(cell.differs) - len(differences)} things more"]
+        if len(differences) < len(cell.differs)
+        else []
+    )
+    for difference in [*differences, *more]:
         (_, first), *rest = render.wrapped(difference, " " * (LABEL + 4))
         shown += [(("", " " * (LABEL + 2) + "– "), first), *rest]
     shown += _labelled("cost", _cost(cell))
@@ -169,12 +180,12 @@ def _explained(
     from builder.explanation import explain as explain_graph
 
     read = load(Path(spec), sets)
-    found = explain_graph(infer(read))
+    explanations = explain_graph(infer(read))
     if layer is None:
-        return found, read.holes
-    chosen = tuple(one for one in found if layer in (one.name, one.type))
+        return explanations, read.holes
+    chosen = tuple(explained for explained in explanations if layer in (explained.name, explained.type))
     if not chosen:
-        names = [one.name for one in found]
+        names = [explained.name for explained in explanations]
         raise GradspecError(
             f"there is no layer `{layer}`", did_you_mean(layer, names) or f"There is {', '.join(names)}."
         )

@@ -99,10 +99,10 @@ def heading(example: str, of: Explanation) -> str:
         which = "the output" if len(of.outputs) == 1 else f"output {of.index}"
         return f"{example}{where}: {which} is {of.outputs[of.index]:.4g}{truth}"
     best = of.predicted
-    told = f"{example}{where}: {_named(of, best)} with probability {of.probabilities[best]:.3f}"
+    sentence = f"{example}{where}: {_named(of, best)} with probability {of.probabilities[best]:.3f}"
     if of.truth is not None:
-        told += ", which is right" if of.truth == best else f"; it is {_named(of, int(of.truth))}"
-    return told if of.index == best else f"{told}. Asked: why {_named(of, of.index)}"
+        sentence += ", which is right" if of.truth == best else f"; it is {_named(of, int(of.truth))}"
+    return sentence if of.index == best else f"{sentence}. Asked: why {_named(of, of.index)}"
 
 
 def explanation_lines(example: str, of: Explanation) -> list[render.Line]:
@@ -117,8 +117,8 @@ def explanation_lines(example: str, of: Explanation) -> list[render.Line]:
         shown.append((("place", found.method + at), ("dim", f"  {found.shows}")))
         shown += render.wrapped(evidence(found, of), "  ")
         if found.change is not None and found.delta is not None:
-            told = f"Sums to {found.change + found.delta:.4g}; f(x) − f(baseline) is {found.change:.4g}."
-            shown += render.wrapped(told, "  ")
+            check = f"Sums to {found.change + found.delta:.4g}; f(x) − f(baseline) is {found.change:.4g}."
+            shown += render.wrapped(check, "  ")
     return shown
 
 
@@ -138,11 +138,11 @@ def evidence(found: Attributed, of: Explanation) -> str:
     else:
         each, signed = size, found.heat
     order = (-each).argsort(kind="stable")[:SHOWN]
-    told = (
+    places = (
         f"{_place(of, int(i))} {signed[i]:{'+' if found.signed else ''}.3g}" for i in order if each[i] > 0
     )
     unit = {"table": "features", "tokens": "tokens"}.get(of.kind, "steps")
-    return f"{', '.join(told)}; half of it on {half_of_it(each)} of {each.size} {unit}."
+    return f"{', '.join(places)}; half of it on {half_of_it(each)} of {each.size} {unit}."
 
 
 def quadrants(size: NDArray[Any]) -> tuple[float, ...]:

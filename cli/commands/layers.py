@@ -75,12 +75,12 @@ def layers(
     kind = kind or _kind_of(name)
     catalogue = _catalogue(kind)
     if name is not None:
-        found = _cell_type(name) if kind == "layers" and name not in catalogue else None
-        found = found or catalogue.get(name)
+        component = _cell_type(name) if kind == "layers" and name not in catalogue else None
+        component = component or catalogue.get(name)
         if as_json:
-            render.show_json(_data(found))
+            render.show_json(_data(component))
         else:
-            render.show(page(found))
+            render.show(page(component))
         return
     if as_json:
         render.show_json({"errors": [], "advice": [], kind: [_data(catalogue[known]) for known in catalogue]})
@@ -106,7 +106,7 @@ def page(component: type[Component]) -> list[render.Line]:
         shown += render.wrapped(paragraph if fits else " ".join(lines), "  ")
         shown.append(())
     if equations := _equations(component):
-        shown += [*(line for one in equations for line in equation_lines(one)), ()]
+        shown += [*(line for equation in equations for line in equation_lines(equation)), ()]
     rows = [(name, _default(component, name), _takes(component, name)) for name in component.model_fields]
     if rows:
         shown += [*render.table(("  field", "default", "takes"), [(f"  {a}", b, c) for a, b, c in rows])]
@@ -150,7 +150,7 @@ def _cell_type(name: str) -> type[Component] | None:
 
 
 def _equations(component: type[Component]) -> tuple[str, ...]:
-    """The equations of a recurrent cell; none of anything else."""
+    """The equations of a recurrent cell; empty for every other component."""
     cell = getattr(component, "cell", None)
     if cell is None:
         return ()

@@ -100,12 +100,12 @@ def sample(
         of_gan: dict[str, object] = {"count": count, "label": label, "interpolate": interpolate, "out": out}
         if trained.spec.adversarial is None:
             _refuse(of_gan, f"is for the run of a GAN, and `{run}` is none")
-            said, shown = _text(trained, start, length, temperature, seed)
+            data, shown = _text(trained, start, length, temperature, seed)
         else:
             _refuse(of_text, f"is for text, and `{run}` is the run of a GAN")
-            said, shown = _samples(trained, count, label, interpolate, out or PICTURE, seed)
+            data, shown = _samples(trained, count, label, interpolate, out or PICTURE, seed)
     if as_json:
-        render.show_json({"errors": [], "advice": [], **said})
+        render.show_json({"errors": [], "advice": [], **data})
     else:
         render.show(shown)
 
@@ -125,8 +125,8 @@ def _text(
     warmth = 1.0 if temperature is None else temperature
     text = write_on(run, start, length or LENGTH, warmth, seed)
     if unknown := unknown_in(run, start or ""):
-        told = f"The vocabulary lacks {listed(unknown)} of the start: shown to the network as unknown."
-        render.show([(("advice", told),)], sys.stderr)
+        note = f"The vocabulary lacks {listed(unknown)} of the start: shown to the network as unknown."
+        render.show([(("advice", note),)], sys.stderr)
     return {"start": start, "text": text}, [(("hint", start or ""), ("", text))]
 
 
@@ -157,8 +157,8 @@ def _samples(
         raise RunError(
             f"Samples of {list(made.shape[1:])} are no picture.", "Write them to an .npz: `--out`."
         )
-    said = {"written": str(out), "samples": len(made), "shape": list(made.shape[1:])}
-    return said, [wrote(out)]
+    data = {"written": str(out), "samples": len(made), "shape": list(made.shape[1:])}
+    return data, [wrote(out)]
 
 
 def _classes(count: int, each: int, classes: int, label: int | None) -> NDArray[Any]:

@@ -14,7 +14,7 @@ from cli.view import render
 
 @contextmanager
 def answers(as_json: bool) -> Iterator[None]:
-    """With ``--json``, errors are answered as data too; without, they go their way to ``main``."""
+    """With ``--json``, an error is printed as data, and the exit code is 1; without, it is raised on to ``main``."""
     try:
         yield
     except GradspecError as error:

@@ -66,8 +66,8 @@ def plot_examples(pictures: Pictures, classes: Sequence[str], path: Path) -> Non
             axes.set_xlabel(word, color=colour, fontsize=9)
     for axes, title in zip(every[0], COLUMNS, strict=True):
         axes.set_title(title, fontsize=10)
-    far = "" if pictures.eps is None else f", eps {pictures.eps:.3g}"
-    figure.suptitle(f"{pictures.attack}{far}", fontsize=10)
+    distance = "" if pictures.eps is None else f", eps {pictures.eps:.3g}"
+    figure.suptitle(f"{pictures.attack}{distance}", fontsize=10)
     figure.savefig(path)
 
 

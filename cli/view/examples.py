@@ -33,15 +33,15 @@ def read_examples(path: Path, channels: int | None = None) -> tuple[NDArray[Any]
                 array, lengths = loaded["x"], loaded.get("lengths")
     except (ValueError, KeyError, OSError, EOFError, SyntaxError) as error:
         # numpy's own words advise unpickling
-        told = "it is no array of numbers" if "pickle" in str(error) else error
-        raise DataError(f"`{path}` holds no examples that can be read: {told}", SAVE_ONE) from None
+        reason = "it is no array of numbers" if "pickle" in str(error) else error
+        raise DataError(f"`{path}` holds no examples that can be read: {reason}", SAVE_ONE) from None
     if array.dtype.kind not in "biuf":
         raise DataError(f"`{path}` holds no examples that can be read: {array.dtype} are no reals", SAVE_ONE)
     return array / np.float32(255) if array.dtype == np.uint8 else array, lengths
 
 
 def image_channels(spec: ModelSpec) -> int | None:
-    """How many channels the source's images have, as far as that is known; none for what is no image."""
+    """How many channels the source's images have, 1 or 3; None if that is not known, or if they are no images."""
     kind = next(iter(spec.inputs.values()), None)
     if spec.data is not None:
         kind = spec.data.source.describe(spec.folder).input

@@ -1,4 +1,4 @@
-"""How training and grading are watched: a bar on a terminal, plain lines elsewhere."""
+"""The progress of training, attacks and grading: a bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 

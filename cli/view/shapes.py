@@ -50,11 +50,11 @@ def shapes_lines(graph: Graph) -> list[render.Line]:
     shown: list[render.Line] = [(("dim", f"{graph.name}: {arrives}"),)]
     shown += render.table((f"{'#':>{digits}} layer", "output", "parameters", "how"), rows, right="llr")
     free = " and ".join(graph.lengths)
-    what = f"example, per step of {free}" if free else "example"
+    unit = f"example, per step of {free}" if free else "example"
     totals = (
         ("parameters", f"{graph.parameters:,}", f"{memory(4 * graph.parameters)} as float32"),
-        ("multiply-adds", f"{graph.multiply_adds:,}", f"for one {what}"),
-        ("activations", memory(graph.activation_bytes), f"for one {what}, every layer's output"),
+        ("multiply-adds", f"{graph.multiply_adds:,}", f"for one {unit}"),
+        ("activations", memory(graph.activation_bytes), f"for one {unit}, every layer's output"),
     )
     wide = max(len(value) for _, value, _ in totals)
     shown.append(())

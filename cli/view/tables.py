@@ -62,13 +62,13 @@ def check_lines(checks: list[dict[str, Any]]) -> list[render.Line]:
 def why_lines(results: dict[str, Any]) -> list[render.Line]:
     """For every submission that lost points, the first check that it did not pass, and why."""
     shown: list[render.Line] = []
-    for one in results["submissions"]:
-        lost = [check for check in one["checks"] if check["outcome"] in ("failed", "broken")]
+    for submission in results["submissions"]:
+        lost = [check for check in submission["checks"] if check["outcome"] in ("failed", "broken")]
         if lost:
             parts = [f"{label} {lost[0][label]}" for label in ("expected", "found") if lost[0][label]]
             text = " ".join(f"{lost[0]['check']}: {', '.join(parts)}".split())
             first, *rest = render.wrapped(text, " " * NAME_WIDTH)
-            shown += [(("place", render.pad(one["id"], NAME_WIDTH)), first[1]), *rest]
+            shown += [(("place", render.pad(submission["id"], NAME_WIDTH)), first[1]), *rest]
     return shown
 
 
@@ -98,11 +98,11 @@ def _notable(names: list[str], submissions: list[dict[str, Any]]) -> list[render
     """What a person should look at: a check that most fail, and outcomes that are our fault."""
     shown: list[render.Line] = []
     for i, name in enumerate(names):
-        failed = sum(one["checks"][i]["outcome"] == "failed" for one in submissions)
+        failed = sum(submission["checks"][i]["outcome"] == "failed" for submission in submissions)
         if len(submissions) > 3 and failed > len(submissions) / 2:
             text = f"Most failed `{name}` ({failed} of {len(submissions)}): the question may be wrong."
             shown.append((("advice", text),))
-    broken = sum(any(c["outcome"] == "broken" for c in one["checks"]) for one in submissions)
+    broken = sum(any(c["outcome"] == "broken" for c in submission["checks"]) for submission in submissions)
     if broken:
         text = f"{broken} could not be judged, through no fault of theirs: look at `!` in results.json."
         shown.append((("error", text),))

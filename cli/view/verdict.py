@@ -18,12 +18,12 @@ def judge(paths: Iterable[Path], sets: Sequence[str] = (), *, as_json: bool = Fa
     advice: list[SpecError] = []
     for path in paths:
         try:
-            verdict, found = _read(path, sets)
-            shown = [*render.advice(found), verdict]
+            verdict, notes = _read(path, sets)
+            shown = [*render.advice(notes), verdict]
         except SpecErrors as failure:
-            shown, found = render.problems(failure), failure.advice
+            shown, notes = render.problems(failure), failure.advice
             errors += failure.errors
-        advice += found
+        advice += notes
         if not as_json:
             render.show(shown)
     if as_json:

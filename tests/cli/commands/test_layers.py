@@ -1,8 +1,10 @@
-"""Manual pages in words."""
+"""`gradspec layers`: the catalogue, manual pages, and fields in words."""
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 import cli.main
 from cli.commands.layers import KINDS, words
 
+Run = Callable[..., Any]  # what `conftest.py` says that it gives
 WHOLE = {"type": "integer", "minimum": 1}
 
 
@@ -65,3 +68,24 @@ def test_a_name_that_nothing_has(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     monkeypatch.setattr(sys, "argv", ["gradspec", "layers", "Hindge"])
     assert cli.main.main() != 0
     assert "there is no layer type `Hindge`" in capsys.readouterr().err
+
+
+def test_layers_lists_the_catalogue_and_shows_a_page(run: Run) -> None:
+    listing = run("layers")
+    assert listing.returncode == 0
+    assert "\nConv2d " in listing.stdout
+    page = run("layers", "Conv2d").stdout
+    assert "out_channels  needed" in page
+    assert "padding_mode  zeros" in page
+    assert "  - Conv2d: {out_channels: 6, kernel_size: 5, padding: 2}\n" in page
+    wrong = run("layers", "Conv2D")
+    assert (wrong.returncode, wrong.stdout) == (1, "")
+    assert "Did you mean `Conv2d`?" in wrong.stderr
+
+
+@pytest.mark.parametrize("kind", ["losses", "optimizers", "schedulers", "metrics", "datasets", "transforms"])
+def test_every_kind_has_pages(run: Run, kind: str) -> None:
+    listed = json.loads(run("layers", "--kind", kind, "--json").stdout)[kind]
+    assert listed
+    assert all(one["manual"] for one in listed)
+    assert run("layers", "--kind", kind, listed[0]["name"]).returncode == 0
