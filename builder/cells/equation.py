@@ -1,6 +1,6 @@
 """A cell's equation: from its text to a term, by Python's own ``ast`` walked against a closed list.
 
-The text is held to its words, signs and brackets first (``builder.language.tokens``). Nothing is ever executed, and
+The text is held to its words, signs and brackets first (``builder.language.arithmetic``). Nothing is ever executed, and
 nothing is known here of what the names stand for: that is ``builder.cells.reader``'s.
 """
 
@@ -13,7 +13,7 @@ from typing import Final, NoReturn
 from builder.cells.constant import rounded, worked_out
 from builder.cells.term import FUNCTIONS, Apply, Constant, Name, Project, Term
 from builder.errors import Cause, did_you_mean
-from builder.language.tokens import MAX_DEPTH, MAX_LENGTH, Writing, guard, parseable, short
+from builder.language.arithmetic import MAX_DEPTH, MAX_LENGTH, Writing, guard, parseable, short
 
 _NOT_COMPARED: Final = "An equation compares nothing; `minimum` and `maximum` choose between two values."
 _BY_VALUE: Final = "Write `*`, which works value by value, or `@` behind a matrix."

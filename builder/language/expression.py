@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from builder.errors import Cause, did_you_mean
-from builder.language.tokens import MAX_DEPTH, MAX_LENGTH, Writing, guard, parseable, short
+from builder.language.arithmetic import MAX_DEPTH, MAX_LENGTH, Writing, guard, parseable, short
 
 LARGEST: Final = 1 << 63
 

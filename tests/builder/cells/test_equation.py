@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from builder.cells.equation import is_matrix, parse
 from builder.cells.term import FUNCTIONS, Apply, Constant, Name, Project, Term
 from builder.errors import Cause
-from builder.language.tokens import MAX_LENGTH
+from builder.language.arithmetic import MAX_LENGTH
 
 X, H = Name("x"), Name("h_prev")
 LARGEST = "Numbers are float32, of at most 3.4e38."
