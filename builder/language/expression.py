@@ -1,19 +1,16 @@
-"""Arithmetic in a spec: ``$name`` and ``$(channels * 4)``.
-
-The text is held to a closed list of words and signs, Python's own ``ast`` parses it, and a walker over a
-closed list of nodes evaluates it. Nothing is ever executed.
-"""
+"""Arithmetic in a spec: ``$name`` and ``$(channels * 4)``."""
 
 from __future__ import annotations
 
 import ast
 import math
+import operator
 import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from builder.errors import Cause, did_you_mean
-from builder.language.arithmetic import MAX_DEPTH, MAX_LENGTH, Writing, guard, parseable, short
+from builder.language.arithmetic import MAX_LENGTH, GuardedLanguage, Parsed, Walker, parse, short
 
 LARGEST: Final = 1 << 63
 
@@ -21,23 +18,16 @@ Number = int | float
 Names = Mapping[str, object]
 
 _REFERENCE = re.compile(r"\$([A-Za-z_]\w*)\Z")
-_TOKEN = re.compile(
-    r"(?P<space>\s+)|(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)(?!\w)"
-    r"|(?P<name>[^\W\d]\w*)|(?P<sign>\*\*|[-+*/])|(?P<bracket>[(),])"
-)
-_FUNCTIONS: Final[dict[str, tuple[int, Callable[..., Number]]]] = {
-    "minimum": (2, min),
-    "maximum": (2, max),
-    "abs": (1, abs),
-    "sqrt": (1, math.sqrt),
-    "exp": (1, math.exp),
-    "log": (1, math.log),
-}
-_ALLOWED: Final = f"Allowed: numbers, names, `+ - * / **`, brackets, `{' '.join(_FUNCTIONS)}`."
-_WRITING: Final = Writing(
+_FUNCTIONS: Final = {"minimum": 2, "maximum": 2, "abs": 1, "sqrt": 1, "exp": 1, "log": 1}
+_LANGUAGE: Final = GuardedLanguage(
     called="the arithmetic of a spec",
-    token=_TOKEN,
-    allowed=_ALLOWED,
+    noun="arithmetic",
+    token=re.compile(
+        r"(?P<space>\s+)|(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)(?!\w)"
+        r"|(?P<name>[^\W\d]\w*)|(?P<sign>\*\*|[-+*/])|(?P<bracket>[(),])"
+    ),
+    functions=_FUNCTIONS,
+    allowed=f"Allowed: numbers, names, `+ - * / **`, brackets, `{' '.join(_FUNCTIONS)}`.",
     example="As in `2 * width`.",
 )
 
@@ -55,17 +45,10 @@ def evaluate(text: str, names: Names) -> object:
     """
     if reference := _REFERENCE.match(text):
         return _lookup(reference.group(1), names, f"${reference.group(1)}", offset=1)
-    if len(text) > MAX_LENGTH:
-        raise Cause(f"expected at most {MAX_LENGTH:,} characters of arithmetic, found {len(text):,}")
-    if not text.startswith("$("):
+    if len(text) <= MAX_LENGTH and not text.startswith("$("):
         raise Cause(f"expected `$name` or `$(…)`, found `{short(text)}`", "Arithmetic stands in `$(…)`.")
-    guard(text, _WRITING, start=1, enclosed=True)
-    body = parseable(text[1:])
-    try:
-        tree = ast.parse(body, mode="eval").body
-    except (SyntaxError, RecursionError, MemoryError, ValueError):  # what the guard lets through
-        raise Cause(f"expected arithmetic, found `{short(text)}`", _ALLOWED) from None
-    return _Walker(names, body).value(tree, 0)
+    parsed = parse(text, _LANGUAGE, start=1, enclosed=True)
+    return _Evaluation(parsed, names).value(parsed.tree)
 
 
 def _lookup(name: str, names: Names, shown: str, offset: int) -> object:
@@ -74,107 +57,82 @@ def _lookup(name: str, names: Names, shown: str, offset: int) -> object:
     return names[name]
 
 
-class _Walker:
-    """Evaluates a parsed tree; anything outside the closed list is refused at its column."""
+class _Evaluation(Walker[Number]):
+    """The number that a tree comes to, its names looked up."""
 
-    def __init__(self, names: Names, body: str) -> None:
+    language = _LANGUAGE
+
+    def __init__(self, parsed: Parsed, names: Names) -> None:
+        super().__init__(parsed)
         self.names = names
-        self.body = body
 
-    def value(self, node: ast.expr, depth: int) -> Number:
-        if depth > MAX_DEPTH:
-            raise Cause("the expression is nested too deeply", offset=self._offset(node))
-        match node:
-            case ast.Constant(value=int() | float() as number):
-                return self._checked(number, node)
-            case ast.Name(id=name):
-                return self._name(name, node)
-            case ast.UnaryOp(op=ast.USub(), operand=operand):
-                return -self.value(operand, depth + 1)
-            case ast.UnaryOp(op=ast.UAdd(), operand=operand):
-                return self.value(operand, depth + 1)
-            case ast.BinOp():
-                return self._chain(node, depth)
-            case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
-                return self._call(node, name, [self.value(a, depth + 1) for a in arguments])
-        raise Cause(
-            f"`{short(self._text(node))}` is not part of the arithmetic of a spec",
-            _ALLOWED,
-            offset=self._offset(node),
-        )
-
-    def _chain(self, node: ast.BinOp, depth: int) -> Number:
-        """A sum or product of many: its left side is a chain, walked without recursion."""
-        chain = [node]
-        while isinstance(chain[-1].left, ast.BinOp):
-            chain.append(chain[-1].left)
-        result = self.value(chain[-1].left, depth + 1)
-        for link in reversed(chain):
-            result = self._binary(link, result, link.op, self.value(link.right, depth + 1))
-        return result
-
-    def _name(self, name: str, node: ast.expr) -> Number:
-        found = _lookup(name, self.names, name, self._offset(node))
-        if isinstance(found, bool) or not isinstance(found, int | float):
-            raise Cause(f"expected a number for `{name}`, found {_shown(found)}", offset=self._offset(node))
-        return found
-
-    def _binary(self, node: ast.expr, left: Number, op: ast.operator, right: Number) -> Number:
-        match op:
-            case ast.Add():
-                return self._checked(left + right, node)
-            case ast.Sub():
-                return self._checked(left - right, node)
-            case ast.Mult():
-                return self._checked(left * right, node)
-            case ast.Pow():
-                return self._power(node, left, right)
-        if right == 0:
-            raise Cause(f"`{short(self._text(node))}` divides by zero", offset=self._offset(node))
-        if isinstance(left, int) and isinstance(right, int) and left % right == 0:
-            return left // right
-        return self._checked(left / right, node)
-
-    def _power(self, node: ast.expr, base: Number, exponent: Number) -> Number:
-        if base == 0 and exponent < 0:
-            raise Cause(f"`{short(self._text(node))}` divides by zero", offset=self._offset(node))
-        if isinstance(base, int) and isinstance(exponent, int) and abs(base) > 1 and exponent > 63:
-            return self._checked(math.inf, node)  # never worked out
-        try:
-            result = base**exponent
-        except OverflowError:
-            result = math.inf
-        if isinstance(result, complex):
-            raise Cause(f"`{short(self._text(node))}` is not a real number", offset=self._offset(node))
-        return self._checked(result, node)
-
-    def _call(self, node: ast.expr, name: str, arguments: list[Number]) -> Number:
-        if name not in _FUNCTIONS:
-            raise Cause(
-                f"there is no function `{name}`", did_you_mean(name, _FUNCTIONS), offset=self._offset(node)
-            )
-        arity, function = _FUNCTIONS[name]
-        if len(arguments) != arity:
-            values = "one value" if arity == 1 else f"{arity} values"
-            raise Cause(f"`{name}` takes {values}, found {len(arguments)}", offset=self._offset(node))
-        try:
-            return self._checked(function(*arguments), node)
-        except (ValueError, OverflowError):
-            raise Cause(
-                f"`{short(self._text(node))}` is not a finite real number", offset=self._offset(node)
-            ) from None
-
-    def _checked(self, number: Number, node: ast.expr) -> Number:
+    def number(self, node: ast.expr, number: Number) -> Number:
+        """The number itself, within ±2⁶³."""
         if not abs(number) <= LARGEST:  # nan compares as false
-            raise Cause(f"`{short(self._text(node))}` is too large a number", offset=self._offset(node))
+            self.refuse(node, f"{self.shown(node)} is too large a number")
         return number
 
-    def _text(self, node: ast.expr) -> str:
-        return ast.get_source_segment(self.body, node) or self.body
+    def negative(self, node: ast.expr, operand: Number) -> Number:
+        """The operand with the other sign: within ±2⁶³ as the operand is."""
+        return -operand
 
-    def _offset(self, node: ast.expr) -> int:
-        # ast counts bytes of UTF-8, and the `$` stands before.
-        return 1 + len(self.body.encode()[: node.col_offset].decode(errors="replace"))
+    def other(self, node: ast.expr, depth: int) -> Number:
+        """The value of a name; it may be beyond ±2⁶³."""
+        if not isinstance(node, ast.Name):
+            return super().other(node, depth)
+        value = _lookup(node.id, self.names, node.id, self.offset(node))
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            self.refuse(node, f"expected a number for `{node.id}`, found {_shown(value)}")
+        return value
+
+    def call(self, node: ast.Call, name: str, depth: int) -> Number:
+        """As every function, but an error within the values is named before one of the call."""
+        operands = self.values(node.args, depth + 1)
+        self.check_call(node, name)
+        return self.apply(node, name, *operands)
+
+    def apply(self, node: ast.expr, function: str, *operands: Number) -> Number:
+        """Python's arithmetic within ±2⁶³; a whole quotient of integers is an integer."""
+        try:
+            result = _VALUES[function](*operands)
+        except ZeroDivisionError:
+            self.refuse(node, f"{self.shown(node)} divides by zero")
+        except (ValueError, OverflowError):
+            self.refuse(node, f"{self.shown(node)} is not a finite real number")
+        if isinstance(result, complex):
+            self.refuse(node, f"{self.shown(node)} is not a real number")
+        if function == "divide" and isinstance(result, int):
+            return result  # no further from zero than the dividend
+        return self.number(node, result)
+
+
+def _quotient(left: Number, right: Number) -> Number:
+    whole = isinstance(left, int) and isinstance(right, int) and left % right == 0
+    return left // right if whole else left / right
+
+
+def _power(base: Number, exponent: Number) -> Number | complex:
+    if isinstance(base, int) and isinstance(exponent, int) and abs(base) > 1 and exponent > 63:
+        return math.inf  # never worked out
+    try:
+        return base**exponent  # type: ignore[no-any-return]
+    except OverflowError:
+        return math.inf
+
+
+_VALUES: Final[Mapping[str, Callable[..., Number | complex]]] = {
+    "add": operator.add,
+    "subtract": operator.sub,
+    "multiply": operator.mul,
+    "divide": _quotient,
+    "power": _power,
+    "minimum": min,
+    "maximum": max,
+    "abs": abs,
+    "sqrt": math.sqrt,
+    "exp": math.exp,
+    "log": math.log,
+}
 
 
 def _shown(value: object) -> str:

@@ -1,23 +1,22 @@
 """The closed language of `answers`: `shape(conv2d_2)`, `parameters(conv2d_2) - 16`, `value(edges)[0, 1, 1]`.
 
-Python's own ``ast`` parses; a walker over a closed list of nodes evaluates. Nothing is ever executed. The
-text is held against the language when an assignment is read, the names when there is a reference.
+The text is held against the language when an assignment is read, the names when there is a reference.
 """
 
 from __future__ import annotations
 
 import ast
 import math
+import operator
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NoReturn, Protocol
 
 import numpy as np
 
 from builder.errors import Cause, did_you_mean
+from builder.language.arithmetic import MAX_LENGTH, Language, Parsed, Walker
 from grader.check import Array
 
-MAX_LENGTH: Final = 2000
-MAX_DEPTH: Final = 64
 LARGEST: Final = 1 << 62
 
 Number = int | float
@@ -35,10 +34,14 @@ FUNCTIONS: Final = {
 }
 _NAMED: Final = frozenset({"shape", "value", "gradient"})
 _NAMELESS: Final = frozenset({"loss"})
-_MATHS: Final = {"abs": np.abs, "sqrt": np.sqrt, "exp": np.exp, "log": np.log}
-_OPERATORS: Final[dict[type[ast.operator], str]] = {
-    ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide", ast.Pow: "power",
-}  # fmt: skip
+_WHOLE: Final = {"add": operator.add, "subtract": operator.sub, "multiply": operator.mul}
+_EXAMPLES: Final = "As in `shape(conv2d_2)`, `parameters(conv2d_2) - 16` or `value(edges)[0, 1, 1]`."
+_LANGUAGE: Final = Language(
+    called="the language of questions",
+    allowed=_EXAMPLES,
+    functions={"abs": 1, "sqrt": 1, "exp": 1, "log": 1},
+    flat_sums=False,
+)
 
 
 class Facts(Protocol):
@@ -56,25 +59,24 @@ class Expression:
     """An expression that is part of the language."""
 
     text: str
-    tree: ast.expr
+    parsed: Parsed
 
     @property
     def functions(self) -> frozenset[str]:
         """The functions that it calls."""
         return frozenset(
             node.func.id
-            for node in ast.walk(self.tree)
+            for node in ast.walk(self.parsed.tree)
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
         )
 
     def evaluate(self, facts: Facts) -> Value:
         """Its value: a whole number, a real number, or an array of either. Raises ``Cause``."""
         with np.errstate(all="ignore"):
-            found = _Walker(self.text, facts).value(self.tree, 0)
-        finite = np.isfinite(np.asarray(found)).all()
-        if not finite:
+            value = _Evaluation(self.parsed, facts).value(self.parsed.tree)
+        if not np.isfinite(np.asarray(value)).all():
             raise Cause(f"`{self.text}` is not a finite number")
-        return found
+        return value
 
 
 def parse(text: str) -> Expression:
@@ -85,96 +87,78 @@ def parse(text: str) -> Expression:
     """
     if len(text) > MAX_LENGTH:
         raise Cause(f"the expression has {len(text):,} characters; {MAX_LENGTH:,} are allowed")
+    stripped = text.strip()
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        parsed = Parsed(ast.parse(stripped, mode="eval").body, stripped)
     except SyntaxError as error:
-        raise Cause(
-            f"`{text[:60]}` is no expression", _examples(), offset=max((error.offset or 1) - 1, 0)
-        ) from None
+        offset = max((error.offset or 1) - 1, 0)
+        raise Cause(f"`{text[:60]}` is no expression", _EXAMPLES, offset=offset) from None
     except (RecursionError, MemoryError, ValueError):
         raise Cause(f"`{text[:60]}` is nested too deeply") from None
-    _Walker(text, None).value(tree, 0)
-    return Expression(text, tree)
+    _Evaluation(parsed, None).value(parsed.tree)
+    return Expression(text, parsed)
 
 
-def _examples() -> str:
-    return "As in `shape(conv2d_2)`, `parameters(conv2d_2) - 16` or `value(edges)[0, 1, 1]`."
+class _Evaluation(Walker[Value]):
+    """The value of a tree; without facts the tree is only held against the language (every call then is 1)."""
 
+    language = _LANGUAGE
 
-class _Walker:
-    """Evaluates a tree; without facts, only holds it against the language (every call then is 1)."""
-
-    def __init__(self, text: str, facts: Facts | None) -> None:
-        self.text = text
+    def __init__(self, parsed: Parsed, facts: Facts | None) -> None:
+        super().__init__(parsed)
         self.facts = facts
 
-    def value(self, node: ast.expr, depth: int) -> Value:
-        if depth > MAX_DEPTH:
-            raise Cause("the expression is nested too deeply", offset=node.col_offset)
+    def number(self, node: ast.expr, number: Number) -> Number:
+        """The number itself, finite and within ±2⁶²."""
+        if abs(number) > LARGEST or not math.isfinite(number):
+            self.refuse(node, f"{self.shown(node)} is not a finite number of moderate size")
+        return number
+
+    def negative(self, node: ast.expr, operand: Value) -> Value:
+        """The operand with the other sign, an array's value by value."""
+        return -operand
+
+    def other(self, node: ast.expr, depth: int) -> Value:
+        """Lists, and entries of arrays."""
         match node:
-            case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
-                return self._checked(number, node)
-            case ast.UnaryOp(op=ast.USub() | ast.UAdd() as op, operand=operand):
-                inner = self.value(operand, depth + 1)
-                return -inner if isinstance(op, ast.USub) else inner
-            case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
-                return self._binary(node, op, self.value(left, depth + 1), self.value(right, depth + 1))
             case ast.List(elts=items) | ast.Tuple(elts=items) if items:
-                return self._list(node, [self.value(item, depth + 1) for item in items])
+                try:
+                    return np.array(self.values(items, depth + 1))
+                except ValueError:
+                    self.refuse(node, f"{self.shown(node)} is a ragged list")
             case ast.Subscript(value=inside, slice=index):
                 return self._entry(node, self.value(inside, depth + 1), index)
-            case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
-                return self._call(node, name, arguments, depth)
-        raise Cause(
-            f"`{self._source(node)}` is not part of the language of questions",
-            _examples(),
-            offset=node.col_offset,
-        )
+        return super().other(node, depth)
 
-    def _call(self, node: ast.Call, name: str, arguments: list[ast.expr], depth: int) -> Value:
-        if name in _MATHS:
-            if len(arguments) != 1:
-                raise Cause(f"`{name}` takes one value, found {len(arguments)}", offset=node.col_offset)
-            inner = self.value(arguments[0], depth + 1)
-            if self.facts is None:
-                return inner
-            applied: Array = _MATHS[name](np.asarray(inner, np.float64))
-            return applied if applied.ndim else float(applied)
+    def call(self, node: ast.Call, name: str, depth: int) -> Value:
+        """What the facts say of a layer, or a function of numbers."""
         if name not in FUNCTIONS:
-            raise Cause(
-                f"there is no `{name}()` in questions",
-                did_you_mean(name, [*FUNCTIONS, *_MATHS]),
-                offset=node.col_offset,
-            )
+            return super().call(node, name, depth)
         if name == "hidden":
-            return self._hidden(node, arguments)
-        about = [self._name(argument) for argument in arguments]
+            return self._hidden(node, node.args)
+        about = [self._name(argument) for argument in node.args]
         takes = "one name" if name in _NAMED else "nothing" if name in _NAMELESS else "one name or none"
         if len(about) > 1 or (name in _NAMED and not about) or (name in _NAMELESS and about):
-            raise Cause(
-                f"`{name}()` takes {takes}, found {len(about)}",
-                f"As in `{FUNCTIONS[name]}`.",
-                offset=node.col_offset,
-            )
+            self.refuse(node, f"`{name}()` takes {takes}, found {len(about)}", f"As in `{FUNCTIONS[name]}`.")
         if self.facts is None:
             return 1
         return self.facts.ask(name, about[0] if about else None)
 
+    def unknown(self, node: ast.Call, name: str) -> NoReturn:
+        """Refuses a function that there is not, with the name that is nearest."""
+        hint = did_you_mean(name, [*FUNCTIONS, *self.language.functions])
+        self.refuse(node, f"there is no `{name}()` in questions", hint)
+
     def _hidden(self, node: ast.Call, arguments: list[ast.expr]) -> Value:
         """`hidden(memory, 3)`, or `hidden(memory, 3, c)` for another state."""
         if len(arguments) not in (2, 3):
-            raise Cause(
-                f"`hidden()` takes a layer, a step and, if it is not the output, a state, found {len(arguments)}",
-                "As in `hidden(memory, 3)` or `hidden(memory, 3, c)`: the first step is 1.",
-                offset=node.col_offset,
-            )
+            takes = "a layer, a step and, if it is not the output, a state"
+            hint = "As in `hidden(memory, 3)` or `hidden(memory, 3, c)`: the first step is 1."
+            self.refuse(node, f"`hidden()` takes {takes}, found {len(arguments)}", hint)
         layer, step = self._name(arguments[0]), arguments[1]
         if not (isinstance(step, ast.Constant) and type(step.value) is int):
-            raise Cause(
-                f"expected the number of a step, found `{self._source(step)}`",
-                "The first step is 1; 0 is before it.",
-                offset=step.col_offset,
-            )
+            problem = f"expected the number of a step, found {self.shown(step)}"
+            self.refuse(step, problem, "The first step is 1; 0 is before it.")
         state = self._name(arguments[2]) if len(arguments) == 3 else None
         return 1 if self.facts is None else self.facts.hidden(layer, int(step.value), state)
 
@@ -184,57 +168,47 @@ class _Walker:
             return node.id
         if isinstance(node, ast.Attribute):
             return f"{self._name(node.value)}.{node.attr}"
-        raise Cause(
-            f"expected a name, found `{self._source(node)}`",
-            "As in `shape(conv2d_2)`: names stand without quotes.",
-            offset=node.col_offset,
-        )
+        hint = "As in `shape(conv2d_2)`: names stand without quotes."
+        self.refuse(node, f"expected a name, found {self.shown(node)}", hint)
 
-    def _binary(self, node: ast.expr, op: ast.operator, left: Value, right: Value) -> Value:
+    def apply(self, node: ast.expr, function: str, *operands: Value) -> Value:
+        """NumPy's arithmetic; what whole numbers give stays whole where it can."""
+        if len(operands) == 2:
+            return self._signed(node, function, *operands)
+        (operand,) = operands
+        if self.facts is None:
+            return operand
+        result: Array = getattr(np, function)(np.asarray(operand, np.float64))
+        return result if result.ndim else float(result)
+
+    def _signed(self, node: ast.expr, sign: str, left: Value, right: Value) -> Value:
         if isinstance(left, int) and isinstance(right, int):
-            if isinstance(op, ast.Pow) and not (abs(left) <= 1 or abs(right) <= 63):
-                raise Cause(f"`{self._source(node)}` is too large a number", offset=node.col_offset)
-            if isinstance(op, ast.Add | ast.Sub | ast.Mult) or (isinstance(op, ast.Pow) and right >= 0):
-                whole = {ast.Add: left + right, ast.Sub: left - right, ast.Mult: left * right}
-                return self._checked(whole[type(op)] if type(op) in whole else left**right, node)
-            if isinstance(op, ast.Div) and right != 0 and left % right == 0:
+            if sign == "power" and not (abs(left) <= 1 or abs(right) <= 63):
+                self.refuse(node, f"{self.shown(node)} is too large a number")
+            if sign in _WHOLE or (sign == "power" and right >= 0):
+                return self.number(node, _WHOLE[sign](left, right) if sign in _WHOLE else left**right)
+            if sign == "divide" and right != 0 and left % right == 0:
                 return left // right  # a whole quotient of whole numbers is whole
         if self.facts is None:
             return 1
         try:
-            found = getattr(np, _OPERATORS[type(op)])(*(self._operand(v, op) for v in (left, right)))
+            result = getattr(np, sign)(_array(left, sign), _array(right, sign))
         except ValueError:
-            raise Cause(
-                f"`{self._source(node)}` joins arrays of different shapes", offset=node.col_offset
-            ) from None
-        array = np.asarray(found)
-        return array if array.ndim else self._checked(float(array), node)
-
-    @staticmethod
-    def _operand(value: Value, op: ast.operator) -> Array:
-        real = isinstance(op, ast.Div | ast.Pow) or isinstance(value, float)
-        return np.asarray(value, np.float64) if real else np.asarray(value)
-
-    def _list(self, node: ast.expr, items: list[Value]) -> Value:
-        try:
-            return np.array(items)
-        except ValueError:
-            raise Cause(f"`{self._source(node)}` is a ragged list", offset=node.col_offset) from None
+            self.refuse(node, f"{self.shown(node)} joins arrays of different shapes")
+        array = np.asarray(result)
+        return array if array.ndim else self.number(node, float(array))
 
     def _entry(self, node: ast.Subscript, inside: Value, index: ast.expr) -> Value:
         parts = index.elts if isinstance(index, ast.Tuple) else [index]
-        places = [self._place(part) for part in parts]
+        places = tuple(self._place(part) for part in parts)
         if self.facts is None:
             return 1
         array = np.asarray(inside)
         try:
-            entry = array[tuple(places)]
+            entry = array[places]
         except IndexError:
-            raise Cause(
-                f"`{self._source(node)}`: there is no such entry in {list(array.shape)}",
-                "Entries count from 0, and an example's batch axis is not counted.",
-                offset=node.col_offset,
-            ) from None
+            hint = "Entries count from 0, and an example's batch axis is not counted."
+            self.refuse(node, f"{self.shown(node)}: there is no such entry in {list(array.shape)}", hint)
         if isinstance(entry, np.ndarray) and entry.ndim:
             return entry
         return int(entry) if array.dtype.kind in "iu" else float(entry)
@@ -247,18 +221,19 @@ class _Walker:
                 return -place
             case ast.Slice(lower=None, upper=None, step=None):
                 return slice(None)
-        raise Cause(
-            f"expected a whole number or `:`, found `{self._source(node)}`",
-            "As in `value(edges)[0, 1, 1]`.",
-            offset=node.col_offset,
-        )
+        hint = "As in `value(edges)[0, 1, 1]`."
+        self.refuse(node, f"expected a whole number or `:`, found {self.shown(node)}", hint)
 
-    def _checked(self, number: Number, node: ast.expr) -> Number:
-        if abs(number) > LARGEST or not math.isfinite(number):
-            raise Cause(
-                f"`{self._source(node)}` is not a finite number of moderate size", offset=node.col_offset
-            )
-        return number
+    def shown(self, node: ast.expr) -> str:
+        """The node as written, over several lines if it is, clipped and in backticks."""
+        return f"`{(ast.get_source_segment(self.parsed.text, node) or self.parsed.text)[:60]}`"
 
-    def _source(self, node: ast.expr) -> str:
-        return (ast.get_source_segment(self.text.strip(), node) or self.text)[:60]
+    def offset(self, node: ast.expr) -> int:
+        """The column in the node's own line, in bytes of UTF-8."""
+        return node.col_offset
+
+
+def _array(value: Value, sign: str) -> Array:
+    """A number as an array: real if it is, and for a quotient or a power."""
+    real = sign in ("divide", "power") or isinstance(value, float)
+    return np.asarray(value, np.float64) if real else np.asarray(value)
