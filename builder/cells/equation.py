@@ -6,14 +6,13 @@ Nothing is known here of what the names stand for: that is ``builder.cells.reade
 from __future__ import annotations
 
 import ast
-import re
 from typing import Final, NoReturn
 
 from builder.cells.constant import rounded, worked_out
 from builder.cells.term import FUNCTIONS, Apply, Constant, Name, Project, Term
 from builder.errors import did_you_mean
 from builder.language import arithmetic
-from builder.language.arithmetic import MAX_DEPTH, GuardedLanguage, Parsed, Walker, short
+from builder.language.arithmetic import MAX_DEPTH, GuardedLanguage, Parsed, Walker, short, tokens
 
 _NOT_COMPARED: Final = "An equation compares nothing; `minimum` and `maximum` choose between two values."
 _BY_VALUE: Final = "Write `*`, which works value by value, or `@` behind a matrix."
@@ -22,14 +21,11 @@ _FUNCTIONS: Final = f"the functions {', '.join(FUNCTIONS)}"
 _QUOTE: Final = "Write names without quotes."
 _LARGEST: Final = "Numbers are float32, of at most 3.4e38."
 _SMALLEST: Final = "Numbers are float32: what is below 1e-45 is zero."
+_WORD: Final = "[A-Za-z][A-Za-z0-9_]*"
 _LANGUAGE: Final = GuardedLanguage(
     called="an equation",
     noun="an equation",
-    token=re.compile(
-        r"(?P<space>\s+)|(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)(?!\w)"
-        r"|(?P<name>[A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z][A-Za-z0-9_]*)?)(?!\w)"
-        r"|(?P<sign>\*\*|[-+*/@])|(?P<bracket>[(),\[\]])"
-    ),
+    token=tokens(name=rf"{_WORD}(?:\.{_WORD})?", signs=r"\*\*|[-+*/@]", brackets=r"[(),\[\]]"),
     functions=FUNCTIONS,
     too_deep=(f"more than {MAX_DEPTH} operations inside each other", "Give a part of it to a gate."),
     allowed=f"Allowed: numbers, names, `+ - * / @ **`, brackets, and {_FUNCTIONS}.",

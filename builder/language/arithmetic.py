@@ -81,6 +81,19 @@ class Parsed:
     start: int = 0
 
 
+def tokens(name: str, signs: str, brackets: str) -> re.Pattern[str]:
+    """The pattern of a ``token``: numbers are decimal in every language, the rest is the language's own.
+
+    >>> token = tokens(name="[a-z]+", signs="[-+]", brackets="[()]")
+    >>> token.match("1.5e3+a"), token.match("0x10")
+    (<re.Match object; span=(0, 5), match='1.5e3'>, None)
+    """
+    number = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+    return re.compile(
+        rf"(?P<space>\s+)|(?P<number>{number})(?!\w)|(?P<name>{name})(?!\w)|(?P<sign>{signs})|(?P<bracket>{brackets})"
+    )
+
+
 def parse(text: str, language: GuardedLanguage, *, start: int = 0, enclosed: bool = False) -> Parsed:
     """The tree of ``text`` from ``start``. Raises ``Cause`` with the offset for what the guard refuses."""
     if len(text) > MAX_LENGTH:

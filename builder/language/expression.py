@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from builder.errors import Cause, did_you_mean
-from builder.language.arithmetic import MAX_LENGTH, GuardedLanguage, Parsed, Walker, parse, short
+from builder.language.arithmetic import MAX_LENGTH, GuardedLanguage, Parsed, Walker, parse, short, tokens
 
 LARGEST: Final = 1 << 63
 
@@ -22,10 +22,7 @@ _FUNCTIONS: Final = {"minimum": 2, "maximum": 2, "abs": 1, "sqrt": 1, "exp": 1, 
 _LANGUAGE: Final = GuardedLanguage(
     called="the arithmetic of a spec",
     noun="arithmetic",
-    token=re.compile(
-        r"(?P<space>\s+)|(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)(?!\w)"
-        r"|(?P<name>[^\W\d]\w*)|(?P<sign>\*\*|[-+*/])|(?P<bracket>[(),])"
-    ),
+    token=tokens(name=r"[^\W\d]\w*", signs=r"\*\*|[-+*/]", brackets="[(),]"),
     functions=_FUNCTIONS,
     allowed=f"Allowed: numbers, names, `+ - * / **`, brackets, `{' '.join(_FUNCTIONS)}`.",
     example="As in `2 * width`.",
@@ -115,7 +112,7 @@ def _power(base: Number, exponent: Number) -> Number | complex:
     if isinstance(base, int) and isinstance(exponent, int) and abs(base) > 1 and exponent > 63:
         return math.inf  # never worked out
     try:
-        return base**exponent  # type: ignore[no-any-return]
+        return base**exponent
     except OverflowError:
         return math.inf
 
