@@ -1,6 +1,14 @@
 """A cell's equation: from its text to a term.
 
-Nothing is known here of what the names stand for: that is ``builder.cells.reader``'s.
+What the names stand for is found in ``builder.cells.names``. The input gate of a peephole LSTM, before its
+sigmoid, is a sum of a product with a matrix and a product value by value:
+
+>>> total = parse("W @ x + p * c_prev")
+>>> product, peephole = total.operands
+>>> product
+Project(matrix='W', operands=(Name(text='x', offset=4),), offset=0)
+>>> peephole
+Apply(function='multiply', operands=(Name(text='p', offset=8), Name(text='c_prev', offset=12)), offset=8)
 """
 
 from __future__ import annotations

@@ -3,6 +3,36 @@
 The language is the section "Gates" of docs/language.md. What an equation means is settled here: what its
 names stand for (``builder.cells.names``), what is read before what (``builder.cells.order``), how wide its
 values are (``builder.cells.widths``).
+
+A peephole LSTM (Gers & Schmidhuber, "Recurrent Nets that Time and Count", 2000):
+
+>>> from builder.language.source import read_text
+>>> text = '''
+... Peephole:
+...   states: [h, c]
+...   parameters: {p: vector}
+...   gates:
+...     i: sigmoid(W @ [h_prev, x] + p * c_prev + b)
+...     f: sigmoid(W @ [h_prev, x] + p * c_prev + b)
+...     o: sigmoid(W @ [h_prev, x] + p * c + b)
+...   update:
+...     c: f * c_prev + i * tanh(W @ [h_prev, x] + b)
+...     h: o * tanh(c)
+... '''
+>>> cell = read_cells(read_text(text).root, Report())["Peephole"]
+
+``o`` reads the new ``c``, so it is worked out after it. Each equation owns the parameters that it reads:
+
+>>> [equation.name for equation in cell.equations]
+['i', 'f', 'c', 'o', 'h']
+>>> [name for name in cell.parameters]
+['i.W', 'i.p', 'i.b', 'f.W', 'f.p', 'f.b', 'o.W', 'o.p', 'o.b', 'c.W', 'c.b']
+>>> cell.parameters["i.W"]
+CellParameter(name='i.W', kind='matrix', columns=('hidden', 'input'))
+>>> cell.parameter_shapes(input_size=3, hidden_size=5)["i.W"]
+(5, 8)
+>>> cell.equations[-1].term.operands[0]
+Read(name='o', previous=False, offset=0)
 """
 
 from __future__ import annotations

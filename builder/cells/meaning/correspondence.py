@@ -3,6 +3,52 @@
 Both are brought to normal form; their sums are matched product by product. What multiplies the same value in
 both is a *place*, filled by a combination of parameters: ``b_1 + b_2`` here may be one ``b`` there. The places
 are linear equations between the two cells' parameters, solved exactly.
+
+Two peephole LSTMs with one gate: ``i`` says what is taken in, ``f`` what is kept, so ``f`` is ``1 - i``.
+
+>>> from builder.cells.reader import read_cells
+>>> from builder.errors import Report
+>>> from builder.language.source import read_text
+>>> text = '''
+... Takes:
+...   states: [h, c]
+...   parameters: {p: vector}
+...   gates: {i: sigmoid(W @ x + p * c_prev + b)}
+...   update: {c: (1 - i) * c_prev + i * tanh(U @ h_prev), h: tanh(c)}
+... Keeps:
+...   states: [y, s]
+...   parameters: {q: vector}
+...   gates: {f: sigmoid(W @ x + q * s_prev + b_1 + b_2)}
+...   update: {s: f * s_prev + (1 - f) * tanh(2 * (V @ y_prev)), y: tanh(s)}
+... '''
+>>> cells = read_cells(read_text(text).root, Report())
+>>> takes, keeps = cells["Takes"], cells["Keeps"]
+>>> (match,) = correspondences(takes, keeps)
+>>> match.states
+{'h': 'y', 'c': 's'}
+
+Each place gives a row: what fills it in the one cell, and in the other.
+
+>>> def shown(row: Row) -> str:
+...     return " + ".join(f"{factor:g} {leaf.name}" for leaf, factor in row.items())
+>>> for ours, theirs in match.rows:
+...     print(shown(ours), "=", shown(theirs))
+1 i.W = -1 f.W
+1 i.b = -1 f.b_1 + -1 f.b_2
+1 i.p = -1 f.q
+1 c.U = 2 s.V
+
+The rows are solved for either cell's parameters. Of the two biases, one is enough: ``f.b_2`` is zero.
+
+>>> {leaf.name: combination for leaf, combination in match.solved().items()}["i.p"]
+((-1.0, Leaf(name='f.q', part=None)),)
+>>> for leaf, combination in match.reversed().solved().items():
+...     print(leaf.name, "=", shown({source: factor for factor, source in combination}) or 0)
+f.W = -1 i.W
+f.b_1 = -1 i.b
+f.b_2 = 0
+f.q = -1 i.p
+s.V = 0.5 c.U
 """
 
 from __future__ import annotations

@@ -2,6 +2,40 @@
 
 ``1 - sigmoid(a)`` is ``sigmoid(-a)``, ``W @ [h_prev, x]`` is two products, ``(1 - z) * n`` is ``n - z * n``.
 Two cells with the same form are the same function; the converse holds for the ways people write gates.
+
+A peephole LSTM whose input gate is what its forget gate leaves, written in two ways:
+
+>>> from builder.cells.reader import read_cells
+>>> from builder.errors import Report
+>>> from builder.language.source import read_text
+>>> def form(forget: str, update: str) -> NormalForm:
+...     gates = f"gates: {{f: '{forget}'}}, update: {{c: '{update}', h: tanh(c)}}"
+...     text = f"P: {{states: [h, c], parameters: {{p: vector}}, {gates}}}"
+...     return NormalForm(read_cells(read_text(text).root, Report())["P"])
+>>> one = form("sigmoid(W @ [h_prev, x] + p * c_prev)", "f * c_prev + (1 - f) * tanh(U @ x)")
+>>> two = form("1 - sigmoid(-(W @ [h_prev, x]) - c_prev * p)", "tanh(U @ x) + f * (c_prev - tanh(U @ x))")
+>>> one.values == two.values
+True
+
+The gate is one sigmoid, of a sum of three products: each block of columns of ``W`` with what it multiplies,
+and the peephole.
+
+>>> (((gate,), factor),) = one.values["f"]
+>>> gate.function, factor
+('sigmoid', 1.0)
+>>> for product, factor in gate.operands[0]:
+...     print(factor, product)
+1.0 (Column(matrix='f.W', part=0, operand=(Value(name='h'),)),)
+1.0 (Column(matrix='f.W', part=1, operand=(Value(name='x'),)),)
+1.0 (Own(name='f.p'), Value(name='c'))
+
+``c`` is f·c + tanh(U x) − f·tanh(U x): three products of such atoms. The output needs both states; each of
+the three functions that were met, of which ``tanh(c)`` is one, could have been written with the other sign.
+
+>>> [(factor, len(product)) for product, factor in one.values["c"]]
+[(-1.0, 2), (1.0, 2), (1.0, 1)]
+>>> one.needed, one.choices
+(('h', 'c'), 3)
 """
 
 from __future__ import annotations

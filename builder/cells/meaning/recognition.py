@@ -2,6 +2,43 @@
 
 What is found here is a candidate: ``builder.runtime.cells.lowering`` confirms it by numbers before it is believed.
 Source of the equations: torch.nn.LSTM, torch.nn.GRU, torch.nn.RNN.
+
+An LSTM in its author's names, whose ``f`` says what is forgotten:
+
+>>> text = '''
+... Plain:
+...   states: [y, s]
+...   gates:
+...     a: sigmoid(W @ [y_prev, x] + b)
+...     f: sigmoid(W @ [y_prev, x] + b)
+...     o: sigmoid(W @ [y_prev, x] + b)
+...   update:
+...     s: (1 - f) * s_prev + a * tanh(W @ [y_prev, x] + b)
+...     y: o * tanh(s)
+... '''
+>>> def recognised(text: str) -> Match | None:
+...     return recognise(read_cells(read_text(text).root, Report())["Plain"])
+>>> match = recognised(text)
+>>> match.layer, match.states
+('nn.LSTM', ('y', 's'))
+
+Torch's forget gate says what is kept: its rows of ``weight_ih`` (in torch's order i, f, g, o) and its bias
+are this cell's with the other sign. Of torch's two biases one stays zero.
+
+>>> for block in match.blocks["weight_ih"]:
+...     print(block)
+((1.0, Leaf(name='a.W', part=1)),)
+((-1.0, Leaf(name='f.W', part=1)),)
+((1.0, Leaf(name='s.W', part=1)),)
+((1.0, Leaf(name='o.W', part=1)),)
+>>> match.blocks["bias_ih"][1], match.blocks["bias_hh"][1]
+((), ((-1.0, Leaf(name='f.b', part=None)),))
+
+With a peephole in one gate it is no layer of torch's; ``builder.cells.meaning.differences`` says why.
+
+>>> peeping = text.replace("a: sigmoid(", "a: sigmoid(p * s_prev + ")
+>>> print(recognised(peeping.replace("gates:", "parameters: {p: vector}\\n  gates:")))
+None
 """
 
 from __future__ import annotations
