@@ -42,12 +42,12 @@ def rounded(number: float) -> float:
     """
     if math.isinf(number):
         raise OverflowError
-    (found,) = struct.unpack("<f", struct.pack("<f", number))
-    return float(found)
+    (single,) = struct.unpack("<f", struct.pack("<f", number))
+    return float(single)
 
 
 def worked_out(function: str, values: Sequence[float]) -> float | None:
-    """The value of a function or sign on numbers; none for ``layer_norm``, which a number has not.
+    """The value of a function or sign on numbers; None for ``layer_norm``, which needs a vector.
 
     Raises ``OverflowError`` beyond ±3.4e38, ``ZeroDivisionError``, and ``ValueError`` for what is no real
     number.
