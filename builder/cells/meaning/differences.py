@@ -45,7 +45,7 @@ def differences(cell: Cell) -> tuple[Difference, ...]:
 
 
 def _as_written(cell: Cell) -> Iterator[Difference]:
-    """What can be told from the equations one by one."""
+    """What the equations show one by one, before gates are written out."""
     terms = {equation.name: equation.term for equation in cell.equations}
     if not cell.carried:
         text = f"nothing is carried from step to step: torch's layers read `{cell.output}_prev`"
