@@ -31,7 +31,7 @@ class CellParameter:
     columns: tuple[Width, ...] = ()
 
     def shape(self, input_size: int, hidden_size: int) -> tuple[int, ...]:
-        """Its shape: hidden × columns for a matrix, hidden for a vector or bias, none for a scalar."""
+        """Its shape: hidden × columns for a matrix, hidden for a vector or bias, no axis for a scalar."""
         if self.kind == "scalar":
             return ()
         if self.kind != "matrix":
@@ -85,7 +85,7 @@ class Cell:
 
     def parameter_shapes(self, input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
         """Every parameter's shape, for one layer and direction."""
-        return {name: one.shape(input_size, hidden_size) for name, one in self.parameters.items()}
+        return {name: parameter.shape(input_size, hidden_size) for name, parameter in self.parameters.items()}
 
     def multiply_adds(self, input_size: int, hidden_size: int) -> int:
         """Multiply-adds of the matrices at one step, for one layer and direction."""

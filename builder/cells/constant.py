@@ -36,7 +36,7 @@ _FUNCTIONS: Final[dict[str, Callable[..., float]]] = {
 
 
 def worked_out(function: str, values: Sequence[float]) -> float | None:
-    """The value of a function or sign on numbers; none for ``layer_norm``, which a number has not.
+    """The value of a function or sign on numbers; None for ``layer_norm``, which needs a vector.
 
     Raises ``OverflowError`` beyond ±3.4e38, ``ZeroDivisionError``, and ``ValueError`` for what is no real
     number.

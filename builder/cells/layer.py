@@ -33,9 +33,11 @@ class CellLayer(RecurrentLayer):
 
     @property
     def states(self) -> dict[str, int]:
+        """The cell's states as written, each ``hidden_size`` wide."""
         return dict.fromkeys(self.cell.states, self.hidden_size)
 
     def weights(self, input_size: int) -> dict[str, Shape]:
+        """The cell's parameters, ``i.W``, and learned first states, ``h.initial``, those of one owner together."""
         shapes: dict[str, Shape] = dict(self.cell.parameter_shapes(input_size, self.hidden_size))
         if (self.initial or self.cell.initial) == "learned":
             shapes |= {f"{name}.initial": (self.hidden_size,) for name in self.cell.carried}
@@ -43,11 +45,13 @@ class CellLayer(RecurrentLayer):
         return dict(sorted(shapes.items(), key=lambda item: owners.index(item[0].partition(".")[0])))
 
     def full_name(self, weight: str, layer: int, reverse: bool) -> str:
+        """``i.W`` where there is one layer and direction, else ``l0.i.W`` and ``l0_reverse.i.W``."""
         if self.num_layers == self.directions == 1:
             return weight
         return f"l{layer}{'_reverse' if reverse else ''}.{weight}"
 
     def layer_arithmetic(self, input_size: int) -> str:
+        """Weights of one shape as one product: ``4·5·3 + 4·5·5 + 4·5`` for an LSTM of 5 values on 3."""
         alike = Counter(self.weights(input_size).values())
         products = [
             [str(number)] * (number > 1 or not shape) + [str(n) for n in shape]
@@ -56,6 +60,10 @@ class CellLayer(RecurrentLayer):
         return " + ".join("·".join(factors) for factors in products) or "0"
 
     def rule(self, *arrives: TensorType) -> Inferred:
+        """As of every recurrent layer; multiply-adds are those of the cell's matrices at every step.
+
+        Raises ``Cause`` where ``x`` meets the state outside of a matrix and is not as wide.
+        """
         steps, input_size = expect_steps(arrives[0], self.cell.name)
         inferred = super().rule(*arrives)
         widths = [input_size, *[self.hidden_size * self.directions] * (self.num_layers - 1)]
@@ -80,6 +88,7 @@ class CellLayer(RecurrentLayer):
         )
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
+        """A ``CellModule``, which runs the equations step by step, or as torch's layer if it is one of them."""
         from builder.runtime.cells.module import CellModule
 
         return CellModule(

@@ -30,14 +30,16 @@ def check_equation_name(name: object) -> str:
             f"`{name}` has a capital initial, as weight matrices alone have",
             f"Write `{name[0].lower()}{name[1:]}`.",
         )
-    found = _checked(name)
-    if is_bias(found):
-        raise Cause(f"`{found}` is a bias in every equation", "Give the gate or state another name.")
-    if found in _TAKEN:
-        raise Cause(f"`{found}` is what a cell's module has already", "Give the gate or state another name.")
-    if _STACKED.match(found):
-        raise Cause(f"`{found}` is what the layers of a stack are called", "Give it another name.")
-    return found
+    equation = _checked(name)
+    if is_bias(equation):
+        raise Cause(f"`{equation}` is a bias in every equation", "Give the gate or state another name.")
+    if equation in _TAKEN:
+        raise Cause(
+            f"`{equation}` is what a cell's module has already", "Give the gate or state another name."
+        )
+    if _STACKED.match(equation):
+        raise Cause(f"`{equation}` is what the layers of a stack are called", "Give it another name.")
+    return equation
 
 
 def check_parameter_name(name: object) -> str:
@@ -45,30 +47,30 @@ def check_parameter_name(name: object) -> str:
     if isinstance(name, str) and (is_bias(name) or (name[:1].isupper() and name.isidentifier())):
         kind = "a bias" if is_bias(name) else "a weight matrix, having a capital initial,"
         raise Cause(f"`{name}` is {kind} and needs no declaration", "Remove it from `parameters`.")
-    found = _checked(name)
-    if found == "initial":
+    parameter = _checked(name)
+    if parameter == "initial":
         raise Cause("`initial` is what learned first states are called", "Give it another name.")
-    return found
+    return parameter
 
 
 def _checked(name: object) -> str:
-    found = check_name(name)
-    if found == "x":
+    checked = check_name(name)
+    if checked == "x":
         raise Cause("`x` is the layer's input at this step", "Give it another name.")
-    if found.endswith(PREVIOUS):
-        base = found.removesuffix(PREVIOUS)
+    if checked.endswith(PREVIOUS):
+        base = checked.removesuffix(PREVIOUS)
         raise Cause(
-            f"`{found}` means the value of `{base}` one step before", "Give it a name without `_prev`."
+            f"`{checked}` means the value of `{base}` one step before", "Give it a name without `_prev`."
         )
-    if found in FUNCTIONS:
-        raise Cause(f"`{found}` is a function of the equations", "Give it another name.")
-    return found
+    if checked in FUNCTIONS:
+        raise Cause(f"`{checked}` is a function of the equations", "Give it another name.")
+    return checked
 
 
 class Names:
     """What the names in one cell's equations stand for.
 
-    ``equations`` are the gates and states with their terms as parsed, none where a term is not known;
+    ``equations`` are the gates and states with their terms as parsed, None where a term is not known;
     ``declared`` are the cell's own vectors and scalars.
     """
 
@@ -113,8 +115,7 @@ class Names:
             if isinstance(part, Project | Name)
         )
         own = (text.removeprefix(f"{owner}.") for text in texts)
-        found = [name for name in own if "." not in name and self._is_parameter(name)]
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys(name for name in own if "." not in name and self._is_parameter(name)))
 
     def _is_parameter(self, name: str) -> bool:
         return name not in self._equations and (is_matrix(name) or is_bias(name) or name in self._declared)

@@ -33,7 +33,7 @@ def ordered(terms: Mapping[str, Term]) -> list[str]:
         offsets: list[int] = []
         while path:
             here = next(reversed(path))
-            read = next((one for one in path[here] if one.name not in order), None)
+            read = next((read for read in path[here] if read.name not in order), None)
             if read is None:
                 path.popitem()
                 offsets[-1:] = []
@@ -49,14 +49,14 @@ def ordered(terms: Mapping[str, Term]) -> list[str]:
 
 def leading_to(states: Iterable[str], terms: Mapping[str, Term]) -> set[str]:
     """The equations that the states' depend on, at this step or through the step before, and theirs."""
-    found = set(states)
-    waiting = list(found)
+    needed = set(states)
+    waiting = list(needed)
     while waiting:
         for part in parts(terms[waiting.pop()]):
-            if isinstance(part, Read) and part.name in terms and part.name not in found:
-                found.add(part.name)
+            if isinstance(part, Read) and part.name in terms and part.name not in needed:
+                needed.add(part.name)
                 waiting.append(part.name)
-    return found
+    return needed
 
 
 def _now(terms: Mapping[str, Term], name: str) -> Iterator[Read]:

@@ -57,7 +57,7 @@ _EXAMPLE: Final = "As in `{states: [h], update: {h: tanh(W @ x + U @ h_prev + b)
 
 
 def read_cells(node: Node | None, report: Report) -> dict[str, Cell | None]:
-    """The cells of a spec's ``cells``, by name; none for one that is wrong (reported) or has holes."""
+    """The cells of a spec's ``cells``, by name; None for one that is wrong (reported) or has holes."""
     if node is None or is_hole(node):
         return {}
     if not isinstance(node, Mapping):
@@ -71,7 +71,7 @@ def read_cells(node: Node | None, report: Report) -> dict[str, Cell | None]:
 
 
 def read_cell(name: str, place: Place, node: Node, report: Report) -> Cell | None:
-    """One cell, its name standing at ``place``; none if it is wrong (reported) or has holes."""
+    """One cell, its name standing at ``place``; None if it is wrong (reported) or has holes."""
     if is_hole(node):
         return None
     if not isinstance(node, Mapping):
@@ -82,7 +82,7 @@ def read_cell(name: str, place: Place, node: Node, report: Report) -> Cell | Non
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """An equation as it stands in the file; ``term`` is none if it is a hole, or wrong."""
+    """An equation as it stands in the file; ``term`` is None if it is a hole, or wrong."""
 
     place: Place
     node: Node
@@ -106,7 +106,7 @@ class _CellReader:
         states = self._states()
         declared = self._declared()
         equations = self._equations(states, declared)
-        parsed = {name: one.term for name, one in equations.items()}
+        parsed = {name: equation.term for name, equation in equations.items()}
         names = Names(parsed | {name: None for name in states if name not in parsed}, declared)
         terms = self._resolved(equations, names)
         self._check_init(names, states)
@@ -194,25 +194,25 @@ class _CellReader:
         return tuple(states)
 
     def _declared(self) -> dict[str, Kind]:
-        found: dict[str, Kind] = {}
+        declared: dict[str, Kind] = {}
         for key, place, node in self._entries("parameters", "names, each `vector` or `scalar`"):
             self._checked(check_parameter_name, key, place)
-            found[str(key)] = "vector"
+            declared[str(key)] = "vector"
             if isinstance(node, Scalar) and node.value in ("vector", "scalar"):
-                found[str(key)] = cast(Kind, node.value)
+                declared[str(key)] = cast(Kind, node.value)
             elif is_hole(node):
                 self._hole(hides_names=False)
             else:
                 problem = f"expected `vector` or `scalar`, found {describe(node)}"
                 hint = "Matrices have a capital initial and need no declaration."
                 self._error(node.place, problem, hint if _is(node, "matrix") else None)
-        return found
+        return declared
 
     def _equations(self, states: tuple[str, ...], declared: dict[str, Kind]) -> dict[str, _Written]:
         """The equations in file order, gates first, each parsed."""
         if "update" not in self.node.entries and not misspelt("update", self.node, KEYS):
             self._error(self.place, f"the cell `{self.name}` needs `update`: its states' equations", _EXAMPLE)
-        found: dict[str, _Written] = {}
+        equations: dict[str, _Written] = {}
         for section in ("gates", "update"):
             entries = self._entries(section, "names, each with an equation")
             if len(entries) > MAX_EQUATIONS:
@@ -227,15 +227,15 @@ class _CellReader:
                 failed = term is None
                 if section == "gates":
                     self._check_gate(key, place, states, declared)
-                elif not self._check_update(name, place, states, found):
+                elif not self._check_update(name, place, states, equations):
                     continue
-                found.setdefault(name, _Written(place, node, term))
+                equations.setdefault(name, _Written(place, node, term))
         at = self.node.keys.get("update")
         for state in states if at is not None and not self.open else ():
-            if state not in found:
+            if state not in equations:
                 assert at is not None
                 self._error(at, f"the state `{state}` has no equation", f"Add `{state}: …` under `update`.")
-        return found
+        return equations
 
     def _check_gate(
         self, key: object, place: Place, states: tuple[str, ...], declared: dict[str, Kind]

@@ -123,7 +123,7 @@ def parts(term: Term) -> Iterator[Term]:
 
 
 def folded(term: Term, make: Callable[[Term, tuple[_Made, ...]], _Made]) -> _Made:
-    """What ``make`` gives for the term, told each part and what it gave for the part's operands.
+    """What ``make`` gives for the term: it is called with each part and what it gave for the part's operands.
 
     Innermost first, left to right, without recursion: a sum of hundreds is hundreds deep.
 
@@ -137,7 +137,7 @@ def folded(term: Term, make: Callable[[Term, tuple[_Made, ...]], _Made]) -> _Mad
         operands = here.operands if isinstance(here, Project | Apply) else ()
         if operands and not ready:
             waiting.append((here, True))
-            waiting.extend((one, False) for one in reversed(operands))
+            waiting.extend((operand, False) for operand in reversed(operands))
             continue
         first = len(made) - len(operands)
         made[first:] = [make(here, tuple(made[first:]))]

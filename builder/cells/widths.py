@@ -37,9 +37,9 @@ class Widths:
         Raises ``Cause`` where widths do not fit.
         """
         self._elementwise = None
-        found = folded(term, self._wide)
-        if found.width == "input":  # a gate or state is hidden_size wide
-            self._note(found)
+        whole = folded(term, self._wide)
+        if whole.width == "input":  # a gate or state is hidden_size wide
+            self._note(whole)
         return self._elementwise
 
     def _wide(self, term: Term, operands: tuple[_Wide, ...]) -> _Wide:
@@ -49,10 +49,10 @@ class Widths:
             case Weight(name=name):
                 return _Wide("any" if self._kind(name) == "scalar" else "hidden")
             case Project():
-                self._project(term, [one.width for one in operands])
+                self._project(term, [operand.width for operand in operands])
                 return _Wide("hidden")
             case Apply(function=function, offset=offset):
-                widths = [one.width for one in operands]
+                widths = [operand.width for operand in operands]
                 if function == "layer_norm" and widths == ["any"]:
                     raise Cause(
                         "`layer_norm` works along the hidden axis, and a number has none", offset=offset
@@ -60,15 +60,15 @@ class Widths:
                 if "input" in widths and "hidden" in widths:
                     self._note(operands[widths.index("input")])
                     return _Wide("hidden")
-                return next((one for one in operands if one.width != "any"), _Wide("any"))
+                return next((operand for operand in operands if operand.width != "any"), _Wide("any"))
         return _Wide("any")
 
     def _project(self, term: Project, widths: list[Found]) -> None:
         columns: list[Width] = []
-        for one, width in zip(term.operands, widths, strict=True):
+        for operand, width in zip(term.operands, widths, strict=True):
             if width == "any":
                 hint = "Right of `@` stands a vector; a number is multiplied with `*`."
-                raise Cause(f"`{term.matrix}` multiplies a number", hint, offset=one.offset)
+                raise Cause(f"`{term.matrix}` multiplies a number", hint, offset=operand.offset)
             columns.append(width)
         before = self.columns.setdefault(term.matrix, tuple(columns))
         if before != tuple(columns):
@@ -78,10 +78,10 @@ class Widths:
                 offset=term.offset,
             )
 
-    def _note(self, found: _Wide) -> None:
+    def _note(self, wide: _Wide) -> None:
         """Remembers the first place where ``x`` stands beside hidden values."""
         if self._elementwise is None:
-            self._elementwise = found.x
+            self._elementwise = wide.x
 
 
 def _sizes(columns: tuple[Width, ...]) -> str:

@@ -1,4 +1,4 @@
-"""Names that a spec may give: ``[A-Za-z_]\\w*``, and those that mean something already."""
+"""Names that a spec may give: ``[A-Za-z_][A-Za-z0-9_]*`` of at most 80 characters, and those already taken."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class Mapping:
     place: Place
 
     def get(self, key: str) -> Node | None:
-        """The value at ``key``, or none."""
+        """The value at ``key``, or None."""
         return self.entries.get(key)
 
 

@@ -43,11 +43,11 @@ def _steps(text: str) -> list[str | int]:
     steps: list[str | int] = []
     position = 0
     while position < len(path):
-        found = re.match(_STEP, path[position:])
-        if not found:
+        step = re.match(_STEP, path[position:])
+        if not step:
             break
-        steps.append(found[1] if found[1] else int(found[2]))
-        position += found.end()
+        steps.append(step[1] if step[1] else int(step[2]))
+        position += step.end()
         if position < len(path) and path[position] == ".":
             position += 1
     if not equals or not steps or position < len(path):

@@ -91,9 +91,9 @@ def read_text(text: str, file: str = "<text>") -> Document:
     text = text.removeprefix("\ufeff")
     if len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise _too_large(file)
-    if found := re.search(_UNPRINTABLE_ASCII if text.isascii() else _UNPRINTABLE, text):
-        problem, hint = invisible(found.group())
-        raise _refusal(file, problem, hint, after=text[: found.start()])
+    if unprintable := re.search(_UNPRINTABLE_ASCII if text.isascii() else _UNPRINTABLE, text):
+        problem, hint = invisible(unprintable.group())
+        raise _refusal(file, problem, hint, after=text[: unprintable.start()])
     readable = _HOLE.sub(_STAND_IN, text)
     _survey(readable, file)
     return _Composer(text, readable, file).document()
@@ -117,10 +117,10 @@ _SCALAR_TAGS: Final = frozenset(("null", "bool", "int", "float", "str"))
 def _survey(text: str, file: str) -> None:
     """Holds a text to the limits before any node is made; an alias counts for all that it expands to.
 
-    Before it tells of a bracket, libyaml looks up to 1,024 characters ahead for the colon of a key. It may fail
-    there, at a depth of its own from 0.2.6 on, before the brackets that pass our limit are told. A text that ends
-    where it failed makes it tell them. Any other fault is met again by the composer, which reports it together with
-    what is wrong before it.
+    Before it gives the event of a bracket, libyaml looks up to 1,024 characters ahead for the colon of a key. It
+    may fail there, at a depth of its own from 0.2.6 on, before it has given the brackets that pass our limit. For
+    a text that ends where it failed it gives them. Any other fault is met again by the composer, which reports it
+    together with what is wrong before it.
     """
     failed = _failure(text, file)
     if failed is not None:
@@ -320,11 +320,11 @@ class _Composer:
             hint = f"Name the value above with `&{anchor}`, or put a text that begins with `*` in quotes."
             self._report.error(place, f"`*{anchor}` refers to an anchor that does not stand above it", hint)
             return Scalar(None, "", True, place)
-        found = self._anchors[anchor]
-        if found is None:
+        node = self._anchors[anchor]
+        if node is None:
             self._report.error(place, f"the anchor `&{anchor}` contains itself", "Write the value out.")
             return Scalar(None, "", True, place)
-        return found
+        return node
 
     def _tag(self, event: Any, place: Place, allowed: frozenset[str]) -> str | None:
         tag: str | None = event.tag

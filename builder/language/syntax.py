@@ -54,8 +54,8 @@ class _Explanation:
         self.rest = self.line[self.at[1] :]
 
     def sentence(self) -> Sentence:
-        found = self._white_space() or self._structure() or self._token()
-        return found or (self._place(*self.at), f"this is not YAML: {self.problem}", None)
+        sentence = self._white_space() or self._structure() or self._token()
+        return sentence or (self._place(*self.at), f"this is not YAML: {self.problem}", None)
 
     def _white_space(self) -> Sentence | None:
         """Tabs and spaces that only look like one."""
@@ -69,11 +69,11 @@ class _Explanation:
         return None
 
     def _odd_space(self, row: int) -> Sentence | None:
-        found = re.search(r"[^\S \t]", self._line(row))
-        if found is None:
+        space = re.search(r"[^\S \t]", self._line(row))
+        if space is None:
             return None
-        problem = f"expected a plain space, found the white space U+{ord(found.group()):04X}"
-        return self._place(row, found.start()), problem, "It looks like a space and is none: retype it."
+        problem = f"expected a plain space, found the white space U+{ord(space.group()):04X}"
+        return self._place(row, space.start()), problem, "It looks like a space and is none: retype it."
 
     def _structure(self) -> Sentence | None:
         """Brackets, columns, colons: how values stand to each other."""
@@ -126,8 +126,8 @@ class _Explanation:
         """Whether the bracket is closed in the next pages, brackets in quotes and comments counted too."""
         rest = "\n".join([self._line(row)[column:], *self.lines[row + 1 :]])[:_PAGES]
         depth = 0
-        for found in re.finditer(r"[\[\]{}]", rest):
-            depth += 1 if found.group() in _CLOSING else -1
+        for bracket in re.finditer(r"[\[\]{}]", rest):
+            depth += 1 if bracket.group() in _CLOSING else -1
             if depth == 0:
                 return True
         return False

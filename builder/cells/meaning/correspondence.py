@@ -234,9 +234,9 @@ class _Matching:
                 yield from self._calls(a, b, so_far)
 
     def _calls(self, a: Call, b: Call, so_far: Correspondence) -> Iterator[Correspondence]:
-        for one, other in so_far.calls:
-            if one == a or other == b:
-                if one == a and other == b:
+        for ours, theirs in so_far.calls:
+            if ours == a or theirs == b:
+                if ours == a and theirs == b:
                     yield so_far
                 return
         if a.function != b.function:
@@ -265,12 +265,12 @@ def _grouped(polynomial: Polynomial, cell: Cell) -> list[_Place | _Product]:
         else:
             rows.setdefault((cofactor, None, _kind(cell, atom.name)), {})[Leaf(atom.name)] = factor
     left: list[_Product] = []
-    for one in bare:  # a number beside a bias, `b + 1`, is part of what fills the bias's place
-        row = rows.get((one.monomial, None, "vector"))
+    for summand in bare:  # a number beside a bias, `b + 1`, is part of what fills the bias's place
+        row = rows.get((summand.monomial, None, "vector"))
         if row is None:
-            left.append(one)
+            left.append(summand)
         else:
-            row[UNIT] = one.factor
+            row[UNIT] = summand.factor
     return [*left, *(_Place(*key, row) for key, row in rows.items()), *several]
 
 
@@ -312,10 +312,10 @@ def _eliminate(system: list[list[Fraction]], columns: int) -> list[int]:
     pivots: list[int] = []
     for column in range(columns):
         top = len(pivots)
-        found = next((at for at in range(top, len(system)) if system[at][column]), None)
-        if found is None:
+        pivot = next((at for at in range(top, len(system)) if system[at][column]), None)
+        if pivot is None:
             continue
-        system[top], system[found] = system[found], system[top]
+        system[top], system[pivot] = system[pivot], system[top]
         lead = system[top][column]
         system[top] = [value / lead for value in system[top]]
         for at, row in enumerate(system):

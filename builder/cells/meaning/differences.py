@@ -35,18 +35,18 @@ class Difference:
 
 def differences(cell: Cell) -> tuple[Difference, ...]:
     """What torch's layers do otherwise: for a cell that ``recognise`` does not know, at least one thing."""
-    found = [*_as_written(cell)]
+    shown = [*_as_written(cell)]
     with suppress(TooLarge):
-        found += _by_form(NormalForm(cell))
+        shown += _by_form(NormalForm(cell))
     other = Difference(
-        tuple(one.name for one in cell.equations), "its equations are put together in another way"
+        tuple(equation.name for equation in cell.equations), "its equations are put together in another way"
     )
-    return tuple(found) or (other,)
+    return tuple(shown) or (other,)
 
 
 def _as_written(cell: Cell) -> Iterator[Difference]:
-    """What can be told from the equations one by one."""
-    terms = {one.name: one.term for one in cell.equations}
+    """What the equations show one by one, before gates are written out."""
+    terms = {equation.name: equation.term for equation in cell.equations}
     if not cell.carried:
         text = f"nothing is carried from step to step: torch's layers read `{cell.output}_prev`"
         yield Difference(tuple(terms), text)
@@ -93,7 +93,7 @@ def _by_form(form: NormalForm) -> Iterator[Difference]:
     names = [name for name in form.needed if name != output]
     if len(names) == 1:
         yield from _of_lstm(form, names[0])
-    elif not names and len({one for one in atoms(form.values[output]) if _is_sigmoid(one)}) == 1:
+    elif not names and len({atom for atom in atoms(form.values[output]) if _is_sigmoid(atom)}) == 1:
         yield Difference((output,), "it has one gate: nn.GRU has two, nn.RNN none")
 
 
@@ -108,7 +108,7 @@ def _only_call(value: Polynomial) -> Call | None:
 
 def _of_gate(name: str, gate: Call, output: str) -> Iterator[Difference]:
     """What a gate reads through matrices, and should not or should."""
-    operands = {atom.operand for one in gate.operands for atom in atoms(one) if isinstance(atom, Column)}
+    operands = {atom.operand for inner in gate.operands for atom in atoms(inner) if isinstance(atom, Column)}
     read = {atom.name for operand in operands for atom in operand if isinstance(atom, Value)}
     for wanted, shown in (("x", "x"), (output, f"{output}_prev")):
         if wanted not in read:

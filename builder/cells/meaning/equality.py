@@ -28,7 +28,7 @@ _Owned = dict[str, list[tuple[str, Leaf]]]
 class Equal:
     """Two cells are the same function.
 
-    ``states`` are the one's names for what is carried, and the other's. ``parameters`` tell every parameter of
+    ``states`` are the one's names for what is carried, and the other's. ``parameters`` give every parameter of
     the other (a matrix by its blocks of columns) as a sum of the one's.
     """
 
@@ -50,7 +50,7 @@ class Counterexample:
     """Numbers for which two cells differ, as small and as far apart as were found.
 
     ``x`` is T×I; the outputs are T×H; ``weights`` are each cell's own parameters, the other's being the one's
-    wherever they could be told to correspond.
+    wherever they correspond.
     """
 
     x: Array
@@ -67,16 +67,16 @@ def translated(
     sizes: Mapping[str, int],
     default: Mapping[str, Array] | None = None,
 ) -> dict[str, Array]:
-    """``Equal.translated``; a parameter that nothing is said of is as in ``default``."""
+    """``Equal.translated``; a parameter that ``equal`` does not give is as in ``default``."""
     import numpy as np
 
-    found: dict[str, Array] = {}
+    made: dict[str, Array] = {}
     for name, parameter in equal.other.parameters.items():
         shape = parameter.shape(sizes["input"], sizes["hidden"])
         if parameter.kind != "matrix":
             leaf = Leaf(name)
             whole = _summed(equal, leaf, arrays, sizes, shape)
-            found[name] = default[name] if default is not None and leaf not in equal.parameters else whole
+            made[name] = default[name] if default is not None and leaf not in equal.parameters else whole
             continue
         blocks = []
         for part, width in enumerate(parameter.columns):
@@ -85,8 +85,8 @@ def translated(
             if default is not None and leaf not in equal.parameters:
                 block = _block(equal.other, leaf, default, sizes)
             blocks.append(block)
-        found[name] = np.concatenate(blocks, axis=1)
-    return found
+        made[name] = np.concatenate(blocks, axis=1)
+    return made
 
 
 def _summed(
@@ -113,10 +113,10 @@ def _block(cell: Cell, leaf: Leaf, arrays: Mapping[str, Array], sizes: Mapping[s
 def candidates(one: Cell, other: Cell) -> Iterator[Equal]:
     """Ways in which the cells may be equal, by their form: each still to be confirmed by numbers."""
     try:
-        for found in correspondences(one, other):
-            forth, back = found.reversed().solved(), found.solved()
+        for match in correspondences(one, other):
+            forth, back = match.reversed().solved(), match.solved()
             if forth is not None and back is not None:
-                yield Equal(one, other, found.states, forth)
+                yield Equal(one, other, match.states, forth)
     except TooLarge:
         return
 
@@ -124,8 +124,8 @@ def candidates(one: Cell, other: Cell) -> Iterator[Equal]:
 def assignments(one: Cell, other: Cell) -> Iterator[Equal]:
     """Ways in which the gates of one may be those of the other, by what each has of parameters.
 
-    For cells whose forms do not show it; and for the fairest counterexample. At least one is given: what has
-    no counterpart stays untold.
+    For cells whose forms do not show it; and for the fairest counterexample. At least one is given; what
+    has no counterpart is not in its ``parameters``.
     """
     ours, theirs = _owned(one), _owned(other)
     kinds = sorted({_kind(leaves) for leaves in (*ours.values(), *theirs.values())})
@@ -139,25 +139,25 @@ def assignments(one: Cell, other: Cell) -> Iterator[Equal]:
         for sources, targets in groups
     ))  # fmt: skip
     for way in islice(ways, MOST_ASSIGNMENTS):
-        told: dict[Leaf, Combination] = {}
+        matched: dict[Leaf, Combination] = {}
         for chosen, (_, targets) in zip(way, groups, strict=True):
             for source, target in zip(chosen, targets, strict=False):
                 pairs = zip(theirs[target], ours[source], strict=True)
-                told |= {leaf: ((1.0, counterpart),) for (_, leaf), (_, counterpart) in pairs}
-        yield Equal(one, other, {one.output: other.output}, _namesakes(ours, theirs) | told)
+                matched |= {leaf: ((1.0, counterpart),) for (_, leaf), (_, counterpart) in pairs}
+        yield Equal(one, other, {one.output: other.output}, _namesakes(ours, theirs) | matched)
 
 
 def _namesakes(ours: _Owned, theirs: _Owned) -> dict[Leaf, Combination]:
     """Gates of one name, matched as far as what they own is alike."""
-    told: dict[Leaf, Combination] = {}
+    matched: dict[Leaf, Combination] = {}
     for owner in ours.keys() & theirs.keys():
         left = list(ours[owner])
         for width, leaf in theirs[owner]:
-            found = next((one for one in left if one[0] == width), None)
-            if found is not None:
-                left.remove(found)
-                told[leaf] = ((1.0, found[1]),)
-    return told
+            namesake = next((held for held in left if held[0] == width), None)
+            if namesake is not None:
+                left.remove(namesake)
+                matched[leaf] = ((1.0, namesake[1]),)
+    return matched
 
 
 def _owned(cell: Cell) -> _Owned:

@@ -106,10 +106,10 @@ ONE: Final[Polynomial] = (((), 1.0),)
 
 def total(summands: Iterable[tuple[Monomial, float]]) -> Polynomial:
     """The sum of products, alike ones together. Raises ``TooLarge``."""
-    found: dict[Monomial, float] = {}
+    factors: dict[Monomial, float] = {}
     for monomial, factor in summands:
-        found[monomial] = found.get(monomial, 0.0) + factor
-    rounded = {monomial: float(f"{factor:.12g}") for monomial, factor in found.items()}
+        factors[monomial] = factors.get(monomial, 0.0) + factor
+    rounded = {monomial: float(f"{factor:.12g}") for monomial, factor in factors.items()}
     kept = [(monomial, factor) for monomial, factor in rounded.items() if abs(factor) > 1e-12]
     if len(kept) > LARGEST:
         raise TooLarge
@@ -118,7 +118,7 @@ def total(summands: Iterable[tuple[Monomial, float]]) -> Polynomial:
 
 def scaled(polynomial: Polynomial, factor: float) -> Polynomial:
     """The polynomial times a number."""
-    return tuple((monomial, factor * one) for monomial, one in polynomial) if factor else ZERO
+    return tuple((monomial, factor * own) for monomial, own in polynomial) if factor else ZERO
 
 
 def product(left: Polynomial, right: Polynomial) -> Polynomial:
@@ -159,6 +159,7 @@ class NormalForm:
 
     @property
     def choices(self) -> int:
+        """How many odd or mirrored functions were met: there are 2 to the power of it ways to write the cell."""
         return len(self._met)
 
     @property
@@ -170,11 +171,11 @@ class NormalForm:
         return tuple(names)
 
     def _normal(self, term: Term, operands: tuple[Polynomial, ...]) -> Polynomial:
-        found = self._formed(term, operands)
-        self._length += 1 + sum(_size(monomial) for monomial, _ in found)
+        polynomial = self._formed(term, operands)
+        self._length += 1 + sum(_size(monomial) for monomial, _ in polynomial)
         if self._length > LONGEST:
             raise TooLarge
-        return found
+        return polynomial
 
     def _formed(self, term: Term, operands: tuple[Polynomial, ...]) -> Polynomial:
         match term:

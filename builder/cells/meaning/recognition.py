@@ -1,4 +1,4 @@
-"""Is a cell, however written, one of torch's own recurrent layers? Then it can run as that.
+r"""Is a cell, however written, one of torch's own recurrent layers? Then it can run as that.
 
 What is found here is a candidate: ``builder.runtime.cells.lowering`` confirms it by numbers before it is believed.
 Source of the equations: torch.nn.LSTM, torch.nn.GRU, torch.nn.RNN.
@@ -37,7 +37,7 @@ are this cell's with the other sign. Of torch's two biases one stays zero.
 With a peephole in one gate it is no layer of torch's; ``builder.cells.meaning.differences`` says why.
 
 >>> peeping = text.replace("a: sigmoid(", "a: sigmoid(p * s_prev + ")
->>> print(recognised(peeping.replace("gates:", "parameters: {p: vector}\\n  gates:")))
+>>> print(recognised(peeping.replace("gates:", "parameters: {p: vector}\n  gates:")))
 None
 """
 
@@ -129,14 +129,17 @@ def recognise(cell: Cell) -> Match | None:
     Biases may be lacking, or several; signs, order, names and intermediate values are free. Every gate must
     read ``x`` and the output through matrices, and everything the cell carries must be carried by torch's.
     """
-    columns = {name: one.columns for name, one in cell.parameters.items() if one.kind == "matrix"}
+    columns = {
+        name: parameter.columns for name, parameter in cell.parameters.items() if parameter.kind == "matrix"
+    }
     for kind, layer in torch_cells().items():
         try:
-            for found in correspondences(layer, cell, lacking=True):
-                solved = found.solved()
-                if solved is None or set(found.states.values()) != set(cell.state_names):
+            for correspondence in correspondences(layer, cell, lacking=True):
+                solved = correspondence.solved()
+                states = tuple(correspondence.states.values())
+                if solved is None or set(states) != set(cell.state_names):
                     continue
-                match = Match(kind, tuple(found.states.values()), _blocks(kind, solved), columns)
+                match = Match(kind, states, _blocks(kind, solved), columns)
                 if all(match.blocks["weight_ih"]) and all(match.blocks["weight_hh"]):
                     return match
         except TooLarge:

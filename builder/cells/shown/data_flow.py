@@ -90,9 +90,9 @@ class _Flow:
         row = [term]  # each is made of the next first: a row of hundreds of signs is walked without recursion
         while row[-1] not in self._known and (operands := self._of_circle(row[-1])):
             row.append(operands[0])
-        for one in reversed(row):
-            if one not in self._known:
-                self._known[one] = self._new(one, owner)
+        for part in reversed(row):
+            if part not in self._known:
+                self._known[part] = self._new(part, owner)
         return self._known[term]
 
     def _new(self, term: Term, owner: str) -> str:
@@ -108,10 +108,10 @@ class _Flow:
             ):
                 return self._make("circle", "1−", self._within(operand, owner), owner)
             case Apply(function) if operands := self._of_circle(term):
-                inputs = [self._node(one, owner) for one in operands]
+                inputs = [self._node(operand, owner) for operand in operands]
                 return self._make("circle", SIGNS[function], inputs, owner)
             case Apply(function, operands) if function not in SIGNS:
-                inputs = [one for operand in operands for one in self._within(operand, owner)]
+                inputs = [node for operand in operands for node in self._within(operand, owner)]
                 return self._make("box", FUNCTION_SIGNS.get(function, function), inputs, owner)
         matrices = [self._writer.parameter(part.matrix) for part in parts(term) if isinstance(part, Project)]
         return self._make("box", ", ".join(matrices) or "b", self._within(term, owner), owner)
@@ -123,7 +123,7 @@ class _Flow:
 
     def _within(self, term: Term, owner: str) -> list[str]:
         """The nodes that a box reads: a term without its matrices, biases and the sums of these."""
-        found: list[str] = []
+        inputs: list[str] = []
         waiting = [term]
         while waiting:
             here = waiting.pop()
@@ -131,14 +131,16 @@ class _Flow:
                 case Constant() | Weight():
                     pass
                 case Project(_, operands):
-                    found += [self._node(one, owner) for one in operands]
+                    inputs += [self._node(operand, owner) for operand in operands]
                 case Apply("add" | "subtract" | "negative", operands):
                     waiting += reversed(operands)
-                case Apply("multiply" | "divide", operands) if any(self._traits(one).own for one in operands):
+                case Apply("multiply" | "divide", operands) if any(
+                    self._traits(operand).own for operand in operands
+                ):
                     waiting += reversed(operands)
                 case _:
-                    found.append(self._node(here, owner))
-        return found
+                    inputs.append(self._node(here, owner))
+        return inputs
 
     def _chain(self, term: Apply) -> Iterator[Term]:
         """The operands of a sign that repeats: a, b and c of ``a + b + c``."""
@@ -157,7 +159,7 @@ class _Flow:
         if _is_complement(term) and not self._traits(term.operands[1]).projects:
             return []
         of = self._chain(term) if term.function in ("add", "multiply") else term.operands
-        return [one for one in of if not self._traits(one).own]
+        return [operand for operand in of if not self._traits(operand).own]
 
     def _traits(self, term: Term) -> _Traits:
         if term not in self._seen:
@@ -165,15 +167,17 @@ class _Flow:
         return self._seen[term]
 
     def _noted(self, term: Term, within: tuple[_Traits, ...]) -> _Traits:
-        own = not isinstance(term, Read) and all(one.own for one in within)
-        projects = isinstance(term, Project) or any(one.projects for one in within)
+        own = not isinstance(term, Read) and all(traits.own for traits in within)
+        projects = isinstance(term, Project) or any(traits.projects for traits in within)
         affine = False
         match term:
             case Project() | Weight() | Constant():
                 affine = True
             case Apply("add" | "subtract" | "negative", operands):
                 pairs = zip(operands, within, strict=True)
-                affine = projects and all(one.affine or isinstance(operand, Read) for operand, one in pairs)
+                affine = projects and all(
+                    traits.affine or isinstance(operand, Read) for operand, traits in pairs
+                )
             case Apply("multiply" | "divide", (left, right)):
                 affine = (within[0].own and _is_leaf(right)) or (within[1].own and _is_leaf(left))
         self._seen[term] = _Traits(affine, projects, own)

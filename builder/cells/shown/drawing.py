@@ -96,7 +96,7 @@ class _Drawing:
         return TOP + ROW * (self._layout.row[stop] + 0.5)
 
     def _made(self, stop: Stop) -> Node | None:
-        """The node that stands there, or none where a value passes."""
+        """The node that stands there, or None where a value passes."""
         return self._nodes[stop.value] if self._layout.column[stop.value] == stop.column else None
 
     def _size(self, node: Node) -> tuple[float, float]:

@@ -75,7 +75,7 @@ def lay_out(
 
 
 def _way(reads: Mapping[str, Sequence[str]], source: str, target: str) -> tuple[str, ...]:
-    """The shortest way from one value to another; none if there is no way."""
+    """The shortest way from one value to another; empty if there is none."""
     ways: list[tuple[str, ...]] = [(target,)]
     for way in ways:  # it grows
         if way[0] == source:

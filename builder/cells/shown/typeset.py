@@ -82,7 +82,7 @@ class Typesetter:
     """
 
     def __init__(self, cell: Cell) -> None:
-        self._scalars = {name for name, one in cell.parameters.items() if one.kind == "scalar"}
+        self._scalars = {name for name, parameter in cell.parameters.items() if parameter.kind == "scalar"}
         owners = Counter(name.partition(".")[2] for name in cell.parameters)
         self._subscripts = {name: _parted(name, owners) for name in cell.parameters}
         self._small = all(_can_be_small(below) for _, below in self._subscripts.values())
@@ -115,11 +115,11 @@ class Typesetter:
             case Weight(name):
                 return _Written(self.parameter(name), Binding.ATOM, name in self._scalars)
             case Project(matrix):
-                listed = "; ".join(one.text for one in operands)
-                operand = operands[0].within(Binding.POWER) if len(operands) == 1 else f"[{listed}]"
-                return _Written(f"{self.parameter(matrix)} {operand}", Binding.PROJECTION)
+                listed = "; ".join(operand.text for operand in operands)
+                vector = operands[0].within(Binding.POWER) if len(operands) == 1 else f"[{listed}]"
+                return _Written(f"{self.parameter(matrix)} {vector}", Binding.PROJECTION)
         text, binding = _applied(term, operands)
-        number = term.function != "layer_norm" and all(one.number for one in operands)
+        number = term.function != "layer_norm" and all(operand.number for operand in operands)
         return _Written(text, binding, number)
 
 
@@ -148,7 +148,7 @@ def _applied(term: Apply, operands: tuple[_Written, ...]) -> tuple[str, Binding]
             return f"√{operand.within(Binding.ATOM)}", Binding.POWER
         case "identity", (operand,):
             return operand.text, operand.binding
-    listed = ", ".join(one.text for one in operands)
+    listed = ", ".join(operand.text for operand in operands)
     return f"{FUNCTION_SIGNS.get(term.function, term.function)}({listed})", Binding.ATOM
 
 
