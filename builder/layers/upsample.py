@@ -93,6 +93,7 @@ class Upsample(Layer):
         return self
 
     def rule(self, *arrives: TensorType) -> Inferred:
+        """N×C×H×W to N×C×H'×W', H' being the ``size`` or ⌊H·scale_factor⌋."""
         (x,) = arrives
         channels, *size = expect_rank(x, "Upsample", "C, H, W")
         height, width = (self._axis(size[i], i) for i in (0, 1))
@@ -111,6 +112,7 @@ class Upsample(Layer):
         return Sum(value, text)
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
+        """``torch.nn.Upsample``; ``align_corners`` stays None for ``nearest``."""
         from torch import nn
 
         return nn.Upsample(**self.arguments(sizes))

@@ -33,6 +33,7 @@ class Activation(Layer):
 
     @final
     def build(self, sizes: dict[str, int]) -> nn.Module:
+        """The class of ``torch.nn`` with this layer's name and fields."""
         from torch import nn
 
         made: nn.Module = getattr(nn, type(self).__name__)(**self.arguments(sizes))
@@ -44,6 +45,7 @@ class Elementwise(Activation):
 
     @final
     def rule(self, *arrives: TensorType) -> Inferred:
+        """Any shape of reals, unchanged. Raises ``Cause`` for tokens."""
         (x,) = arrives
         expect_reals(x, type(self).__name__)
         return Inferred(x)

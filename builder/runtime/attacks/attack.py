@@ -67,8 +67,11 @@ def _node(value: Any) -> Node:
 
 
 class GradientReport(NamedTuple):
-    """What gradients an attack meets. ``zero``: the share of examples whose gradient is 0 everywhere, ``broken``:
-    the share with one that is no finite number, each from 0 to 1. ``repeats``: two passes agree."""
+    """The gradients that an attack meets.
+
+    ``zero`` is the share of examples whose gradient is 0 everywhere, ``broken`` the share whose gradient holds a number
+    that is not finite; both are from 0 to 1. ``repeats`` says whether two passes agree.
+    """
 
     zero: float
     broken: float

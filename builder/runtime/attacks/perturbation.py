@@ -42,6 +42,7 @@ class Watched:
         self.y: Final = _classes(y, self.x)
 
     def __call__(self, x: Tensor) -> Tensor:
+        """The logits of x, N×classes. Raises ``RunError`` if the network cannot be attacked."""
         try:
             z = self._logits(x.clone())  # a first layer that works in place is to spoil a copy
         except RuntimeError as error:
@@ -163,7 +164,7 @@ class Slope(NamedTuple):
 
 
 def cross_entropy(logits: Tensor, aim: Aim) -> Tensor:
-    """log Σ_j exp z_j − z_y of each example, negative towards a target: N."""
+    """The loss log Σ_j exp z_j − z_y of each example, negative towards a target: N."""
     found = functional.cross_entropy(logits, aim.y, reduction="none")
     return -found if aim.targeted else found
 

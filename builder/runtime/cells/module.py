@@ -295,6 +295,7 @@ class CellModule(nn.Module):
         return value
 
     def extra_repr(self) -> str:
+        """The cell's name, its width and how it runs, as ``print`` shows the module."""
         return f"{self._cell.name}, hidden_size={self._hidden_size}, way={self._way}"
 
 

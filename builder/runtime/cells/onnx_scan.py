@@ -168,7 +168,7 @@ class _Body:
         return self._node("Expand", value, self._node("Shape", state))
 
     def _gelu(self, value: str) -> str:
-        """value·(1 + erf(value/√2))/2"""
+        """The exact GELU, value·(1 + erf(value/√2))/2."""
         error = self._node("Erf", self._node("Mul", value, self._term(Constant(0.5**0.5))))
         doubled = self._node("Mul", value, self._node("Add", error, self._term(Constant(1.0))))
         return self._node("Mul", doubled, self._term(Constant(0.5)))

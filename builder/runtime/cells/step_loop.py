@@ -100,7 +100,7 @@ def _order(x: Tensor, lengths: Tensor | None, reverse: bool) -> Tensor | None:
 
 
 def _read(x: Tensor, order: Tensor | None) -> Tensor:
-    """x in the order in which it is read, time first."""
+    """The input x in the order in which it is read, time first."""
     if order is None:
         return x.transpose(0, 1).contiguous()
     n, t, size = x.shape

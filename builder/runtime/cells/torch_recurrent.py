@@ -71,7 +71,7 @@ class TorchRecurrent(nn.RNNBase):
         return 2 if self.bidirectional else 1
 
     def _run(self, x: Any, states: States | None) -> tuple[Any, States]:
-        """torch's own forward pass; the final states as ours."""
+        """The forward pass of ``torch.nn``; the final states as a tuple in the order of ``state_names``."""
         before = None if states is None else states if len(self.state_names) > 1 else states[0]
         sequence, after = super().forward(x, before)
         return sequence, self._ours(after if isinstance(after, tuple) else (after,))

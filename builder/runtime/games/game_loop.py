@@ -1,11 +1,10 @@
-"""The game: a discriminator's steps, then a generator's, batch after batch. It knows of an objective only that
-there is one.
+"""The game: a discriminator's steps, then a generator's, batch after batch.
 
-A step of the discriminator takes a new batch of real examples and as many made ones, which go through it one
-after the other, so that BatchNorm never mixes them (Radford et al., "Unsupervised Representation Learning with
-Deep Convolutional GANs", 2016). Made examples carry the labels of the real ones beside them: classes are
-asked for as often as the data has them. The generator then steps on the last made examples, against the
-discriminator as it has become, whose weights get no gradient there.
+It knows the base of an objective, never which one the spec names. A step of the discriminator takes a new batch of
+real examples and as many made ones, which go through it one after the other, so that BatchNorm never mixes them
+(Radford et al., "Unsupervised Representation Learning with Deep Convolutional GANs", 2016). Made examples carry the
+labels of the real ones beside them: classes are asked for as often as the data has them. The generator then steps on
+the last made examples, against the discriminator as it has become, whose weights get no gradient there.
 """
 
 from __future__ import annotations
@@ -102,6 +101,7 @@ class GameLoop:
 
     @property
     def discriminator(self) -> Network:
+        """The one network that the game judges by, as trained: it has no average."""
         return self._discriminator
 
     @property

@@ -78,12 +78,14 @@ class Playing(Course[GameLoop]):
 
     @property
     def over(self) -> bool:
+        """Always False: a game ends with its last epoch, never early."""
         return False
 
     def check_resumed(self) -> None:
         """A game has no scheduler: more epochs change nothing of those before."""
 
     def epoch_done(self, figures: Figures) -> None:
+        """Draws samples, then tells of the epoch, the picture and the checkpoint, in this order."""
         picture = _draw(_run_of(self.loop, self.spec, self.out), self.loop)
         self.tell_epoch(figures)
         if self.watch is not None and picture is not None:
@@ -91,6 +93,7 @@ class Playing(Course[GameLoop]):
         self.tell_checkpoint()
 
     def keep(self, state: dict[str, Any]) -> None:
+        """Writes the networks as they are saved, the generator's average included; ``state`` is not needed."""
         splits = self.loop.splits
         save_weights(self.loop.saved, self.out / WEIGHTS, splits.preprocessing, splits.bounds)
 

@@ -33,6 +33,7 @@ class Normed(nn.Module):
         """Makes up for a ``weight`` that was set anew."""
 
     def forward(self, *inputs: Tensor) -> Any:
+        """The layer's own pass, in which ``weight`` is ``divided()``; it is the parameter again after."""
         vars(self)["weight"] = self.divided()
         try:
             return super().forward(*inputs)
@@ -55,6 +56,7 @@ class Spectral(Normed):
         self.settle()
 
     def divided(self) -> Tensor:
+        """W/σ. In training u and v take one step first; σ's gradient flows through W alone."""
         if self.training:
             self._step(1)
         # Copies: a second pass moves u and v on before the first's gradient is taken (real and fake batches).
@@ -62,6 +64,7 @@ class Spectral(Normed):
         return self.weight / torch.vdot(u, torch.mv(self._matrix(), v))
 
     def settle(self) -> None:
+        """Takes the first steps of the power method again, from the u and v that are there."""
         self._step(FIRST_STEPS)
 
     def _matrix(self) -> Tensor:
@@ -76,6 +79,7 @@ class Spectral(Normed):
             functional.normalize(torch.mv(matrix.H, self.weight_u), dim=0, eps=EPS, out=self.weight_v)
 
     def extra_repr(self) -> str:
+        """The layer's own, and ``norm=spectral``."""
         return f"{super().extra_repr()}, norm=spectral"
 
 
@@ -89,16 +93,19 @@ class Weight(Normed):
         self.weight_g = nn.Parameter(self._norms())
 
     def divided(self) -> Tensor:
+        """g·W/‖W‖ by torch's fused kernel, with gradients to both."""
         return torch._weight_norm(self.weight, self.weight_g, 0)
 
     @torch.no_grad()
     def settle(self) -> None:
+        """Sets g to the norms of the new W, so that ``divided()`` is W."""
         self.weight_g.copy_(self._norms())
 
     def _norms(self) -> Tensor:
         return torch.norm_except_dim(self.weight.detach(), 2, 0)
 
     def extra_repr(self) -> str:
+        """The layer's own, and ``norm=weight``."""
         return f"{super().extra_repr()}, norm=weight"
 
 

@@ -18,12 +18,14 @@ class Mean(nn.Module):
         self.dim: Final = dim
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """The sum of the steps within each length, divided by it; a length of 0 counts as 1."""
         if lengths is None:
             return x.mean(self.dim)
         total = x.masked_fill(~valid_along(x, lengths, self.dim), 0).sum(self.dim)
         return total / lengths.to(x).clamp(min=1).reshape(-1, *(1 for _ in total.shape[1:]))
 
     def extra_repr(self) -> str:
+        """``dim=1``."""
         return f"dim={self.dim}"
 
 
@@ -35,11 +37,13 @@ class Max(nn.Module):
         self.dim: Final = dim
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """The steps past each length are −∞; without any step the result is −∞."""
         if lengths is not None:
             x = x.masked_fill(~valid_along(x, lengths, self.dim), -torch.inf)
         return x.amax(self.dim)
 
     def extra_repr(self) -> str:
+        """``dim=1``."""
         return f"dim={self.dim}"
 
 
@@ -52,6 +56,7 @@ class Select(nn.Module):
         self.index: Final = index
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Without ``lengths``, and for places from the start, plain ``select``; else a gather of N places."""
         if lengths is None or self.index >= 0:
             return x.select(self.dim, self.index)
         last = (lengths.to(x.device) - 1).clamp(min=0).reshape(-1, *(1 for _ in x.shape[1:]))
@@ -60,4 +65,5 @@ class Select(nn.Module):
         return x.gather(self.dim, last.expand(shape)).squeeze(self.dim)
 
     def extra_repr(self) -> str:
+        """``dim=1, index=-1``."""
         return f"dim={self.dim}, index={self.index}"

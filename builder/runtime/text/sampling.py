@@ -72,10 +72,10 @@ def unknown_in(run: Run, start: str) -> tuple[str, ...]:
 
 
 def listed(characters: Iterable[str]) -> str:
-    """Characters as they are told, the first twenty of many.
+    r"""Characters as they are told, the first twenty of many.
 
-    >>> listed("a\\n")
-    "'a' '\\\\n'"
+    >>> listed("a\n")
+    "'a' '\\n'"
     """
     shown = [repr(character) for character in characters]
     return " ".join(shown[:MOST_LISTED]) + (" …" if len(shown) > MOST_LISTED else "")
