@@ -21,7 +21,8 @@ def _factor(value: Any) -> float | tuple[float, ...]:
     several = isinstance(value, list | tuple)
     factors = value if several else [value]
     if (several and len(value) != 2) or not all(
-        isinstance(one, int | float) and not isinstance(one, bool) and 0 < one <= 1e6 for one in factors
+        isinstance(factor, int | float) and not isinstance(factor, bool) and 0 < factor <= 1e6
+        for factor in factors
     ):
         raise wrong("a real number above 0, or two of them", value)
     return tuple(map(float, value)) if several else float(value)

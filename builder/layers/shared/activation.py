@@ -28,7 +28,7 @@ class Activation(Layer):
     span: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
 
     def between(self) -> tuple[float, float]:
-        """The values that its output lies between; infinite where none is said."""
+        """The values that its output lies between; infinite where it is unbounded."""
         return self.span
 
     @final

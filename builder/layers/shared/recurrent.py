@@ -99,8 +99,8 @@ class RecurrentLayer(Layer):
         both = "2·" if self.bidirectional else ""
         sums: dict[str, int] = {}
         for width in widths:
-            one = self.layer_arithmetic(width)
-            text = f"{both}({one})" if both else one
+            product = self.layer_arithmetic(width)
+            text = f"{both}({product})" if both else product
             total = self.directions * sum(count(shape) for shape in self.weights(width).values())
             shown = f"{text} = {total}"
             sums[shown] = sums.get(shown, 0) + 1

@@ -38,7 +38,7 @@ def attack(
     and ``alpha`` are in units of data scaled to [0, 1]: times the bounds' width in the inputs' own. A random
     start is drawn on the CPU from ``seed``. A module is attacked in evaluation mode and left as it was.
 
-    Raises ``RunError`` for an attack that is none, inputs that do not fit, a network without gradients.
+    Raises ``RunError`` for an attack that cannot be read, inputs that do not fit, a network without gradients.
     """
     chosen = what if isinstance(what, Attack) else read_attack(what)
     return chosen.perturb(module, x, y, bounds, Generator().manual_seed(seed))
@@ -47,11 +47,11 @@ def attack(
 def read_attack(said: str | MappingABC[str, Any]) -> Attack:
     """The attack that plain data names, as a spec would. Raises ``RunError`` with every error of its fields."""
     report = Report()
-    found = Reader(report, {}).choice(attacks, _node(said))
-    if found is None or report.errors:
+    attack = Reader(report, {}).choice(attacks, _node(said))
+    if attack is None or report.errors:
         problems = [f"{e.problem}. {e.hint}" if e.hint else e.problem for e in report.errors]
         raise RunError("; ".join(problems) or "an attack has a place that is not filled")
-    return found
+    return attack
 
 
 def _node(value: Any) -> Node:

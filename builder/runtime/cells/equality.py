@@ -79,14 +79,16 @@ def _plainest(candidate: Equal) -> Counterexample:
     if _difference(worst) >= CLOSE:
         return worst
     conditions = enumerate(_severe(candidate.one, candidate.other))
-    return max((_trial(candidate, seed, one, digits=1) for seed, one in conditions), key=_difference)
+    return max(
+        (_trial(candidate, seed, condition, digits=1) for seed, condition in conditions), key=_difference
+    )
 
 
 def _whole(equal: Equal) -> bool:
     """Whether every parameter of either cell is told."""
-    told = {leaf.name for leaf in equal.parameters}
+    matched = {leaf.name for leaf in equal.parameters}
     used = {leaf.name for combination in equal.parameters.values() for _, leaf in combination}
-    return told >= equal.other.parameters.keys() and used >= equal.one.parameters.keys()
+    return matched >= equal.other.parameters.keys() and used >= equal.one.parameters.keys()
 
 
 def _trial(
@@ -119,8 +121,8 @@ def _output(cell: Cell, weights: Mapping[str, Array], x: Array) -> Array:
     tensors = {name: torch.as_tensor(array, dtype=torch.float64) for name, array in weights.items()}
     with torch.no_grad():
         output, _ = unrolled(cell, tensors, torch.from_numpy(x)[None])
-    found: Array = output[0].numpy()
-    return found
+    values: Array = output[0].numpy()
+    return values
 
 
 def _apart(a: Array, b: Array) -> float:

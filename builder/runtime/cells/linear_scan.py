@@ -47,28 +47,28 @@ def linear_scan(factor: Tensor, rest: Tensor, first: Tensor) -> Tensor:
 class _LinearScan(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, factor: Tensor, rest: Tensor, first: Tensor) -> Tensor:
-        found = _scanned(factor, rest, first)
-        ctx.save_for_backward(factor, first, found)
-        return found
+        states = _scanned(factor, rest, first)
+        ctx.save_for_backward(factor, first, states)
+        return states
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        factor, first, found = ctx.saved_tensors
+        factor, first, states = ctx.saved_tensors
         # The adjoint obeys g[t] = a[t+1]·g[t+1] + gradient[t]. Plain calls on tensors: it can be derived again.
         later = torch.cat((factor[1:], torch.zeros_like(factor[:1]))).flip(0)
         zero = torch.zeros_like(first)
         adjoint = linear_scan(later, gradient.flip(0), zero).flip(0)
-        before = torch.cat((first[None], found[:-1]))
+        before = torch.cat((first[None], states[:-1]))
         return adjoint * before, adjoint, adjoint[0] * factor[0]
 
 
 def _scanned(factor: Tensor, rest: Tensor, first: Tensor) -> Tensor:
     if factor.is_cuda:
         return _doubled(factor, rest, first)
-    found = torch.empty_like(rest)
-    cuts = found.unbind()
+    states = torch.empty_like(rest)
+    cuts = states.unbind()
     run([map(_step, cuts, rest.unbind(), factor.unbind(), (first, *cuts[:-1]))])
-    return found
+    return states
 
 
 def _step(out: Tensor, rest: Tensor, factor: Tensor, before: Tensor) -> None:

@@ -111,8 +111,8 @@ class Playing(Course[GameLoop]):
             "parameters": spec.graph.parameters,
         }
         if loop.splits.test is not None:
-            found = loop.judge.of(loop.generator, loop.discriminator, loop.splits.test)
-            summary |= {f"test_{name}": value for name, value in numbers(found).items()}
+            figures = loop.judge.of(loop.generator, loop.discriminator, loop.splits.test)
+            summary |= {f"test_{name}": value for name, value in numbers(figures).items()}
         write_json(out / SUMMARY, summary)
         write_curves(out / CURVES, loop.history)
         write_animation(out / ANIMATION, [_picture(out, epoch) for epoch in range(1, loop.epoch + 1)])
@@ -137,7 +137,7 @@ def _draw(run: Run, loop: GameLoop) -> Path | None:
 
 def _run_of(loop: GameLoop, spec: ModelSpec, out: Path) -> Run:
     """The run as it stands."""
-    players = {name: one for name, one in loop.saved.named_children() if isinstance(one, Network)}
+    players = {name: module for name, module in loop.saved.named_children() if isinstance(module, Network)}
     fitted, bounds = loop.splits.preprocessing, loop.splits.bounds
     summary: dict[str, Any] = {}
     return Run(out, spec, loop.generator, fitted, tuple(loop.history), summary, players, bounds)

@@ -37,7 +37,12 @@ def valid_along(x: Tensor, lengths: Tensor, dim: int) -> Tensor:
 
 
 def reversed_by_length(x: Tensor, lengths: Tensor | None) -> Tensor:
-    """N×T×… with each sequence's own steps in reverse, and its padding where it was."""
+    """N×T×… with each sequence's own steps in reverse, and its padding where it was.
+
+    >>> x = torch.tensor([[1, 2, 3], [4, 5, 0]])
+    >>> reversed_by_length(x, torch.tensor([3, 2])).tolist()
+    [[3, 2, 1], [5, 4, 0]]
+    """
     if lengths is None:
         return x.flip(1)
     steps = torch.arange(x.shape[1], device=x.device)

@@ -115,6 +115,22 @@ KINDS: Final[dict[str, type[Spectral | Weight]]] = {"spectral": Spectral, "weigh
 def normalised(module: M, norm: str, weight_axis: int) -> M:
     """``module`` itself, which from now on computes with its ``weight`` divided by its norm.
 
+    The largest singular value of diag(3, 1) is 3; the rows of ((3, 4), (0, 2)) have the norms 5 and 2, which are what g
+    begins with:
+
+    >>> def layer(*rows):
+    ...     made = nn.Linear(2, 2, bias=False)
+    ...     made.weight = nn.Parameter(torch.tensor(rows))
+    ...     return made
+    >>> normalised(layer([3.0, 0.0], [0.0, 1.0]), "spectral", 0).eval().divided().double().round(decimals=4).tolist()
+    [[1.0, 0.0], [0.0, 0.3333]]
+    >>> made = normalised(layer([3.0, 4.0], [0.0, 2.0]), "weight", 0)
+    >>> made.weight_g.tolist()
+    [[5.0], [2.0]]
+    >>> made.weight_g = nn.Parameter(torch.ones(2, 1))
+    >>> made.divided().double().round(decimals=4).tolist()
+    [[0.6, 0.8], [0.0, 1.0]]
+
     ``weight_axis`` is the weight's axis of outputs. For `spectral` torch's global generator gives two vectors
     after what the layer itself drew, as ``spectral_norm(nn.Conv2d(…))`` would.
     """

@@ -11,7 +11,11 @@ from builder.runtime.network.masks import valid_along
 
 
 class Mean(nn.Module):
-    """The mean along ``dim``. ``lengths`` are int64, N, each at least 1; none: all steps are real."""
+    """The mean along ``dim``. ``lengths`` are int64, N, each at least 1; None: all steps are real.
+
+    >>> Mean(1)(torch.tensor([[1.0, 2.0, 6.0], [4.0, 6.0, 0.0]]), torch.tensor([3, 2])).tolist()
+    [3.0, 5.0]
+    """
 
     def __init__(self, dim: int) -> None:
         super().__init__()

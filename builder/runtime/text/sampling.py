@@ -82,7 +82,7 @@ def listed(characters: Iterable[str]) -> str:
 
 
 def _unknown(start: str, vocabulary: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(one for one in start if one not in vocabulary[1:]))
+    return tuple(dict.fromkeys(character for character in start if character not in vocabulary[1:]))
 
 
 def _step(network: Network, shown: Tensor, states: dict[str, States]) -> tuple[Tensor, dict[str, States]]:
