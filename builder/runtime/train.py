@@ -101,7 +101,7 @@ class Training(Course[Loop]):
             )
 
     def epoch_done(self, figures: Figures) -> None:
-        """Tells of the epoch and the checkpoint, and of early stopping where it ends here."""
+        """Passes on the events of the epoch and the checkpoint, and of early stopping where training ends here."""
         self.tell_epoch(figures)
         self.tell_checkpoint()
         rule, loop = self.loop.train.early_stopping, self.loop

@@ -1,7 +1,8 @@
 """Attacks on any classifier: a module or a function, a batch, an attack, and the attacked batch.
 
-What can make a network look robust that is not: a saturated softmax, whose gradient is 0 (``gradient_report``
-tells, ``at_unit_spread`` attacks all the same), and randomness (``gradient_report`` tells).
+Two things make a network look more robust than it is. A saturated softmax has a gradient of 0: ``gradient_report``
+finds it, and ``at_unit_spread`` attacks in spite of it. A random network gives other outputs each time:
+``gradient_report`` finds that too.
 """
 
 from __future__ import annotations

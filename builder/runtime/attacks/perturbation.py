@@ -29,7 +29,7 @@ SLACK: Final = 1e-6  # how far inputs may lie outside their bounds, as a share o
 class Watched:
     """What is attacked: it says at once, in a sentence, why it cannot be.
 
-    ``x`` and ``y`` are the checked inputs, cut loose from any graph, ``bounds`` the checked bounds. Raises
+    ``x`` and ``y`` are the checked inputs, detached from any graph, ``bounds`` the checked bounds. Raises
     ``RunError`` for inputs of another form; at the first call for a network that is no classifier of these
     classes; at any for a missing gradient.
     """

@@ -92,7 +92,7 @@ def masked(
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """One layer in one direction with ``lengths`` and without packing: on the CPU four times as fast.
 
-    Of the final states only the output's is right: torch tells no other one at a sequence's own end.
+    Of the final states only the output's is right: torch gives no other one at a sequence's own end.
     """
     assert lengths is not None
     inside = valid_steps(x, lengths)[:, :, None]

@@ -89,7 +89,7 @@ def _joined(stretches: Sequence[Tensor]) -> Tensor:
 
 
 def _order(x: Tensor, lengths: Tensor | None, reverse: bool) -> Tensor | None:
-    """Which step is read when, T×N; past the end the last one again, so that nothing there is strange."""
+    """Which step is read when, T×N; past the end the last one again, so that padding never enters the loop."""
     if lengths is None and not reverse:
         return None
     time = torch.arange(x.shape[1], device=x.device)[:, None]

@@ -28,7 +28,7 @@ FEATURES: Final = "gradspec features"
 class Classifier:
     """A classifier that takes examples in its source's units, after geometry; what it did to them travels along.
 
-    ``classes`` is how many it tells apart.
+    ``classes`` is the number of its classes.
     """
 
     path: str

@@ -85,7 +85,7 @@ class Playing(Course[GameLoop]):
         """A game has no scheduler: more epochs change nothing of those before."""
 
     def epoch_done(self, figures: Figures) -> None:
-        """Draws samples, then tells of the epoch, the picture and the checkpoint, in this order."""
+        """Draws samples, then passes on the events of the epoch, the picture and the checkpoint, in this order."""
         picture = _draw(_run_of(self.loop, self.spec, self.out), self.loop)
         self.tell_epoch(figures)
         if self.watch is not None and picture is not None:

@@ -7,10 +7,10 @@ from torch import Tensor
 
 
 def lengths_of_steps(x: Tensor, lengths: Tensor | None, input_size: int) -> Tensor | None:
-    """The lengths that a recurrent layer goes by: those of an empty batch say nothing.
+    """The lengths that a recurrent layer uses: None for an empty batch.
 
-    Raises ``ValueError`` unless ``x`` is N×T×``input_size`` with T at least 1. An exporter is asked nothing: its
-    T has no value.
+    Raises ``ValueError`` unless ``x`` is N×T×``input_size`` with T at least 1. Nothing is checked during
+    an export, where T has no value.
     """
     if torch.compiler.is_exporting():
         return lengths

@@ -193,8 +193,8 @@ def unrolled(
     """The outputs, and the final states of every recurrent layer under its name: for one piece of a sequence.
 
     ``lengths`` stand in the order of ``lengths_of``; 0 is allowed, for an example that has ended before.
-    ``states`` are those that the piece before ended with; a layer that has none there begins as ever. Each is
-    num_layers×N×(D·H), and still holds its graph: ``detach`` it where gradients are to stop.
+    ``states`` are those that the piece before ended with; a layer without an entry begins with its own first states.
+    Each is num_layers×N×(D·H), and still holds its graph: ``detach`` it where gradients are to stop.
     """
     given = [*inputs, *lengths]
     network._check_lengths(given, least=0)

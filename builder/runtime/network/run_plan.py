@@ -19,7 +19,7 @@ class Segment(NamedTuple):
     """A straight piece of the network.
 
     Its first layer reads the slots ``reads``, each next one the layer before; the last's value fills the slot
-    ``fills``. ``drops`` are the slots nobody reads later.
+    ``fills``. ``drops`` are the slots that no later layer reads.
     """
 
     reads: tuple[int, ...]

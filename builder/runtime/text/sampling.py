@@ -72,7 +72,7 @@ def unknown_in(run: Run, start: str) -> tuple[str, ...]:
 
 
 def listed(characters: Iterable[str]) -> str:
-    r"""Characters as they are told, the first twenty of many.
+    r"""Characters as a message shows them, at most the first twenty.
 
     >>> listed("a\n")
     "'a' '\\n'"

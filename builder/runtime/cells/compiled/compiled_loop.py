@@ -66,7 +66,7 @@ def _tell(sentence: str) -> None:
 
 
 def kernels_for(loop: Loop, tensors: Iterable[Tensor]) -> CompiledLoop | None:
-    """The loop compiled, if that works on what it reads, if nobody follows what torch does, and if it can be had."""
+    """The compiled loop, or None: for other tensors than plain floats, while torch traces, and if compiling failed."""
     traced = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
     followed = torch._C._len_torch_dispatch_stack() or traced
     if followed or not all(map(_plain_floats, tensors)):
