@@ -85,16 +85,16 @@ def _with_kernels(
     name: str, steps: Iterable[One], write: Callable[[list[One], _Body], None], bodies: list[_Body]
 ) -> tuple[One | Kernel, ...]:
     """The steps with each run of pointwise ones written as one kernel, whose body goes to ``bodies``."""
-    found: list[One | Kernel] = []
+    written: list[One | Kernel] = []
     for number, run in enumerate(_runs(steps)):
         if isinstance(run, list):
             body = _Body(f"{name}_{number}")
             write(run, body)
             bodies.append(body)
-            found.append(body.kernel())
+            written.append(body.kernel())
         else:
-            found.append(run)
-    return tuple(found)
+            written.append(run)
+    return tuple(written)
 
 
 def _runs(steps: Iterable[One]) -> Iterator[list[One] | One]:

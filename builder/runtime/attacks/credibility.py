@@ -117,7 +117,9 @@ def _of_strongest(evaluated: Evaluated, name: str) -> Iterator[Doubt]:
     steps = _steps(attack)
     if steps > 1 and largest > 0:
         base = with_eps(attack, largest)
-        less, more = (_left(evaluated, one) for one in (base, base.model_copy(update={"steps": 2 * steps})))
+        less, more = (
+            _left(evaluated, tried) for tried in (base, base.model_copy(update={"steps": 2 * steps}))
+        )
         if more < less - evaluated.margin:
             sentence = (
                 f"{name} was not at its end: at eps {largest:g} {steps} steps leave {less:.1%} of those that are "

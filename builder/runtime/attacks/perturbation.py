@@ -355,20 +355,20 @@ def ascend_until_reached(
     logits: Logits, ball: Ball, at: Tensor, aim: Aim, steps: int, stride: float
 ) -> Tensor:
     """As ``ascend``; an example that has arrived stays there, and is computed no more."""
-    found, left = at, torch.arange(len(at), device=at.device)
+    ends, left = at, torch.arange(len(at), device=at.device)
     at = at.clone()
     for _ in range(steps):
         if not len(left):
-            return found
+            return ends
         gradient, _, z = slope(logits, at, aim)
         if (there := reached(z, aim)).any():
-            found[left] = at
+            ends[left] = at
             on = ~there
             left, at, gradient, ball, aim = left[on], at[on], gradient[on], ball.of(on), aim.of(on)
         at.add_(ball.direction(gradient), alpha=stride)
         ball.project_(at)
-    found[left] = at
-    return found
+    ends[left] = at
+    return ends
 
 
 def retried(

@@ -143,7 +143,7 @@ def _again(
     outputs = plain_loop(loop, Inputs(loop, tensors), ctx.steps, ctx.inside)
     pairs = [(output, g) for output, g in zip(outputs, gradients, strict=True) if g is not None]
     asked = [tensor for tensor, needed in zip(tensors, ctx.needs_input_grad[_OWN:], strict=True) if needed]
-    found = iter(
+    derived = iter(
         torch.autograd.grad(
             [output for output, _ in pairs],
             asked,
@@ -152,7 +152,7 @@ def _again(
             allow_unused=True,
         )
     )
-    return tuple(next(found) if needed else None for needed in ctx.needs_input_grad[_OWN:])
+    return tuple(next(derived) if needed else None for needed in ctx.needs_input_grad[_OWN:])
 
 
 def plain_loop(loop: Loop, inputs: Inputs, steps: int, inside: Tensor | None) -> tuple[Tensor, ...]:
@@ -169,7 +169,7 @@ def plain_loop(loop: Loop, inputs: Inputs, steps: int, inside: Tensor | None) ->
                 now[Read(name)] = torch.where(inside[t], now[Read(name)], before[name])
         before = {name: now[Read(name)] for name in loop.carried}
         made.append(tuple(now[Read(name)] for name in loop.members))
-    return tuple(torch.stack(one) for one in zip(*made, strict=True))
+    return tuple(torch.stack(values_over_time) for values_over_time in zip(*made, strict=True))
 
 
 def _evaluate(loop: Loop, inputs: Inputs, now: dict[Term, Tensor]) -> None:

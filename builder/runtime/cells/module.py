@@ -221,7 +221,7 @@ class CellModule(nn.Module):
             x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
             if self._dropout and layer < self._num_layers - 1:
                 x = functional.dropout(x, self._dropout, self.training)
-        return self._finished(x, tuple(torch.stack(one) for one in zip(*finals, strict=True)), first)
+        return self._finished(x, tuple(torch.stack(states) for states in zip(*finals, strict=True)), first)
 
     def _lowered(
         self, x: Tensor, lengths: Tensor | None, first: Sequence[Tensor]

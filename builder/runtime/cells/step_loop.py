@@ -48,13 +48,13 @@ def run_program(
             return run_program(program, lower, x.to(dtype), before, lengths, reverse, compiled=compiled)
     order = _order(x, lengths, reverse)
     inside = None if lengths is None else valid_steps(x, lengths).mT[..., None]
-    found = _stretches(program, weights, _read(x, order), states, inside, compiled)
-    output = _joined(found[program.output])
+    over_time = _stretches(program, weights, _read(x, order), states, inside, compiled)
+    output = _joined(over_time[program.output])
     if order is not None and reverse:
         output = _put_back(output, order)
     if inside is not None:
         output = output.masked_fill(~inside, 0.0)
-    return output.transpose(0, 1), tuple(_final(found[name], lengths) for name in program.states)
+    return output.transpose(0, 1), tuple(_final(over_time[name], lengths) for name in program.states)
 
 
 def _stretches(

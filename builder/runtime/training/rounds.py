@@ -55,7 +55,9 @@ class Played:
             for number, loss in zip(self.generator_at, _values(self.generator_losses), strict=True)
             if not abs(loss) < float("inf")
         ]
-        return min(losses, key=lambda one: (one.batch, one.player), default=None)  # the discriminator's first
+        return min(
+            losses, key=lambda loss: (loss.batch, loss.player), default=None
+        )  # the discriminator's first
 
 
 def _values(losses: list[Tensor]) -> list[float]:
