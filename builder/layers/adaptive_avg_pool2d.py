@@ -71,6 +71,7 @@ class AdaptiveAvgPool2d(Layer):
     output_size: OutputSize
 
     def rule(self, *arrives: TensorType) -> Inferred:
+        """N×C×H×W to N×C×S×S', for an ``output_size`` of S×S'; None in it keeps an axis."""
         (x,) = arrives
         channels, *size = expect_rank(x, "AdaptiveAvgPool2d", "C, H, W")
         wanted = self.output_size if isinstance(self.output_size, tuple) else (self.output_size,) * 2
@@ -78,6 +79,7 @@ class AdaptiveAvgPool2d(Layer):
         return Inferred(TensorType((channels, height.value, width.value)), how=both_axes(height, width))
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
+        """``torch.nn.AdaptiveAvgPool2d``, which has no weights."""
         from torch import nn
 
         return nn.AdaptiveAvgPool2d(**self.arguments(sizes))

@@ -46,6 +46,7 @@ class BatchNorm1d(ChannelNorm):
     )  # fmt: skip
 
     def rule(self, *arrives: TensorType) -> Inferred:
+        """N×C or N×C×L, unchanged. Raises ``Cause`` for other ranks, and for a free C."""
         (x,) = arrives
         expect_reals(x, "BatchNorm1d")
         if len(x.shape) not in (1, 2):
@@ -57,6 +58,7 @@ class BatchNorm1d(ChannelNorm):
         return self.of_channels(x, features)
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
+        """``torch.nn.BatchNorm1d`` of the C features that arrive."""
         from torch import nn
 
         return nn.BatchNorm1d(**self.torch_arguments(sizes))

@@ -40,11 +40,13 @@ class BatchNorm2d(ChannelNorm):
     )
 
     def rule(self, *arrives: TensorType) -> Inferred:
+        """N×C×H×W, unchanged. Raises ``Cause`` for other ranks."""
         (x,) = arrives
         channels = expect_rank(x, "BatchNorm2d", "C, H, W")[0]
         return self.of_channels(x, channels)
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
+        """``torch.nn.BatchNorm2d`` of the C channels that arrive."""
         from torch import nn
 
         return nn.BatchNorm2d(**self.torch_arguments(sizes))

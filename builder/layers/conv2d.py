@@ -85,6 +85,7 @@ class Conv2d(Layer):
     in_channels: Count | None = None
 
     def rule(self, *arrives: TensorType) -> Inferred:
+        """N×C×H×W to N×out_channels×H'×W'. Raises ``Cause`` where a kernel finds no room."""
         return over_image(self, arrives[0], self._axis)
 
     def _axis(self, size: int, i: int) -> Sum:
@@ -113,6 +114,7 @@ class Conv2d(Layer):
             )
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
+        """``torch.nn.Conv2d``; ``sizes`` gives ``in_channels``."""
         from torch import nn
 
         return nn.Conv2d(**self.arguments(sizes))

@@ -90,6 +90,7 @@ class ConvTranspose2d(Layer):
     in_channels: Count | None = None
 
     def rule(self, *arrives: TensorType) -> Inferred:
+        """N×C×H×W to N×out_channels×H'×W'. Raises ``Cause`` for an ``output_padding`` of a stride or more."""
         return over_image(self, arrives[0], self._axis, transposed=True)
 
     def _axis(self, size: int, i: int) -> Sum:
@@ -112,6 +113,7 @@ class ConvTranspose2d(Layer):
         return Sum(value, text)
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
+        """``torch.nn.ConvTranspose2d``; ``sizes`` gives ``in_channels``."""
         from torch import nn
 
         return nn.ConvTranspose2d(**self.arguments(sizes))

@@ -37,11 +37,13 @@ class Dropout(Layer):
     p: Probability = 0.5
 
     def rule(self, *arrives: TensorType) -> Inferred:
+        """Any shape of reals, unchanged."""
         (x,) = arrives
         expect_reals(x, "Dropout")
         return Inferred(x)
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
+        """``torch.nn.Dropout``, the identity in evaluation."""
         from torch import nn
 
         return nn.Dropout(**self.arguments(sizes))

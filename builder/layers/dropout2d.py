@@ -34,11 +34,13 @@ class Dropout2d(Layer):
     p: Probability = 0.5
 
     def rule(self, *arrives: TensorType) -> Inferred:
+        """N×C×H×W, unchanged. Raises ``Cause`` for other ranks: torch would drop other axes."""
         (x,) = arrives
         expect_rank(x, "Dropout2d", "C, H, W")
         return Inferred(x)
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
+        """``torch.nn.Dropout2d``, the identity in evaluation."""
         from torch import nn
 
         return nn.Dropout2d(**self.arguments(sizes))

@@ -68,6 +68,7 @@ class Embedding(Layer):
     num_embeddings: Count | None = None
 
     def rule(self, *arrives: TensorType) -> Inferred:
+        """Tokens N×… to reals N×…×embedding_dim. Raises ``Cause`` for an input without a vocabulary."""
         (x,) = arrives
         if x.vocabulary is None:
             raise Cause(
@@ -88,6 +89,7 @@ class Embedding(Layer):
         )
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
+        """``torch.nn.Embedding``; ``sizes`` gives ``num_embeddings``."""
         from torch import nn
 
         return nn.Embedding(**self.arguments(sizes))

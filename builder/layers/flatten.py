@@ -53,6 +53,7 @@ class Flatten(Layer):
     end_dim: Int = -1
 
     def rule(self, *arrives: TensorType) -> Inferred:
+        """The axes from ``start_dim`` to ``end_dim`` as one. Raises ``Cause`` if one of them is free."""
         (x,) = arrives
         expect_reals(x, "Flatten")
         start = axis(self.start_dim, x, "Flatten", "start_dim")
@@ -71,6 +72,7 @@ class Flatten(Layer):
         )
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
+        """``torch.nn.Flatten``, which counts the batch axis as 0."""
         from torch import nn
 
         return nn.Flatten(**self.arguments(sizes))

@@ -55,6 +55,7 @@ class GroupNorm(Layer):
     num_channels: Count | None = None
 
     def rule(self, *arrives: TensorType) -> Inferred:
+        """N×C×…, unchanged. Raises ``Cause`` unless ``num_groups`` divides C."""
         (x,) = arrives
         expect_reals(x, "GroupNorm")
         if not x.shape:
@@ -76,6 +77,7 @@ class GroupNorm(Layer):
         )
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
+        """``torch.nn.GroupNorm``; ``sizes`` gives ``num_channels``."""
         from torch import nn
 
         arguments = self.arguments(sizes)

@@ -43,6 +43,7 @@ class GRU(TorchRecurrent):
     )
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
+        """``torch.nn.GRU``, batch first, with lengths and final states of its own."""
         from builder.runtime.cells import torch_recurrent
 
         return torch_recurrent.GRU(self.output, **self.torch_arguments(sizes))

@@ -27,10 +27,12 @@ class Identity(Layer):
     )
 
     def rule(self, *arrives: TensorType) -> Inferred:
+        """Any shape, of reals or tokens, unchanged."""
         (x,) = arrives
         return Inferred(x)
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
+        """``torch.nn.Identity``."""
         from torch import nn
 
         return nn.Identity()

@@ -48,6 +48,7 @@ class InstanceNorm2d(ChannelNorm):
     track_running_stats: Flag = False
 
     def rule(self, *arrives: TensorType) -> Inferred:
+        """N×C×H×W, unchanged. Raises ``Cause`` for one value a channel, whose variance is 0."""
         (x,) = arrives
         channels, height, width = expect_rank(x, "InstanceNorm2d", "C, H, W")
         if height * width == 1:
@@ -58,6 +59,7 @@ class InstanceNorm2d(ChannelNorm):
         return self.of_channels(x, channels)
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
+        """``torch.nn.InstanceNorm2d`` of the C channels that arrive."""
         from torch import nn
 
         return nn.InstanceNorm2d(**self.torch_arguments(sizes))

@@ -22,7 +22,7 @@ class Layer(Component):
 
     ``snake`` is the type's name in snake case, ``torch.nn.functional``'s where there is one. ``merges`` says
     that it takes several inputs of one meaning, in any number; ``masks`` that it works along an axis which
-    may be free, and that its module is then called with the examples' lengths too (int64, N; or none).
+    may be free, and that its module is then called with the examples' lengths too (int64, N; or None).
     """
 
     refused = REFUSED

@@ -68,6 +68,7 @@ class LayerNorm(Layer):
     bias: Flag = True
 
     def rule(self, *arrives: TensorType) -> Inferred:
+        """N×…, unchanged. Raises ``Cause`` unless the shape ends in ``normalized_shape``."""
         (x,) = arrives
         expect_reals(x, "LayerNorm")
         if not x.shape:
@@ -89,6 +90,7 @@ class LayerNorm(Layer):
         )
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
+        """``torch.nn.LayerNorm``; ``sizes`` gives a ``normalized_shape`` that was left out."""
         from torch import nn
 
         return nn.LayerNorm(**self.arguments(sizes))

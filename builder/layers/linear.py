@@ -51,6 +51,7 @@ class Linear(Layer):
     in_features: Count | None = None
 
     def rule(self, *arrives: TensorType) -> Inferred:
+        """N×…×in_features to N×…×out_features: every position is mapped alike."""
         (x,) = arrives
         expect_reals(x, "Linear")
         if not x.shape:
@@ -72,6 +73,7 @@ class Linear(Layer):
         )
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
+        """``torch.nn.Linear``; ``sizes`` gives ``in_features``."""
         from torch import nn
 
         return nn.Linear(**self.arguments(sizes))

@@ -58,9 +58,11 @@ class LSTM(TorchRecurrent):
 
     @property
     def states(self) -> dict[str, int]:
+        """``h``, of ``proj_size`` values if that is not 0, and the cell's state ``c``."""
         return {"h": self.proj_size or self.hidden_size, "c": self.hidden_size}
 
     def rule(self, *arrives: TensorType) -> Inferred:
+        """As every recurrent layer's. Raises ``Cause`` unless ``proj_size`` is below ``hidden_size``."""
         if self.proj_size >= self.hidden_size:
             raise Cause(
                 f"`proj_size` is {self.proj_size}, which is not below `hidden_size`, {self.hidden_size}",
@@ -69,6 +71,7 @@ class LSTM(TorchRecurrent):
         return super().rule(*arrives)
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
+        """``torch.nn.LSTM``, batch first, with lengths and final states of its own."""
         from builder.runtime.cells import torch_recurrent
 
         return torch_recurrent.LSTM(self.output, **self.torch_arguments(sizes))

@@ -79,9 +79,11 @@ class Add(Merging):
     )
 
     def rule(self, *arrives: TensorType) -> Inferred:
+        """The shape that all inputs broadcast to. Raises ``Cause`` if two sizes differ and none is 1."""
         return _elementwise(self, arrives)
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
+        """A sum from left to right, one addition for each further input."""
         from builder.runtime.network import wiring
 
         return wiring.Add()
@@ -112,9 +114,11 @@ class Multiply(Merging):
     )
 
     def rule(self, *arrives: TensorType) -> Inferred:
+        """The shape that all inputs broadcast to. Raises ``Cause`` if two sizes differ and none is 1."""
         return _elementwise(self, arrives)
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
+        """A product from left to right, one multiplication for each further input."""
         from builder.runtime.network import wiring
 
         return wiring.Multiply()
@@ -161,6 +165,7 @@ class Concat(Merging):
     dim: Int = 1
 
     def rule(self, *arrives: TensorType) -> Inferred:
+        """The sizes along ``dim`` added. Raises ``Cause`` if another axis differs, or ``dim`` is free."""
         _expect_alike_axes(self, arrives)
         first = arrives[0]
         along = axis(self.dim, first, "Concat")
@@ -173,6 +178,7 @@ class Concat(Merging):
         return Inferred(TensorType(shape), how=f"{' + '.join(map(str, sizes))} = {sum(sizes)}")
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
+        """``torch.cat`` along ``dim`` as a module."""
         from builder.runtime.network import wiring
 
         return wiring.Concat(self.dim)
@@ -200,6 +206,7 @@ class Dot(Merging):
     )
 
     def rule(self, *arrives: TensorType) -> Inferred:
+        """N×D and N×D to N×1, D multiply-adds. Raises ``Cause`` for more inputs or other ranks."""
         if len(arrives) != 2:
             raise Cause(f"`Dot` merges two inputs, found {len(arrives)}", field="from")
         _expect_alike_axes(self, arrives)
@@ -209,6 +216,7 @@ class Dot(Merging):
         return Inferred(TensorType((1,)), multiply_adds=sizes[0])
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
+        """One batched product of a row with a column: N×1×D by N×D×1."""
         from builder.runtime.network import wiring
 
         return wiring.Dot()

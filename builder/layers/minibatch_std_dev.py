@@ -44,6 +44,7 @@ class MinibatchStdDev(Layer):
     group_size: Count = 4
 
     def rule(self, *arrives: TensorType) -> Inferred:
+        """N×C×H×W to N×(C + 1)×H×W, N×D to N×(D + 1). Raises ``Cause`` for other ranks."""
         (x,) = arrives
         expect_reals(x, "MinibatchStdDev")
         if len(x.shape) not in (1, 3):
@@ -52,6 +53,7 @@ class MinibatchStdDev(Layer):
         return Inferred(TensorType((channels + 1, *size)), how=f"{channels} + 1 = {channels + 1}")
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
+        """The groups as rows, for any batch size; it acts in evaluation too."""
         from builder.runtime.network import wiring
 
         return wiring.MinibatchStdDev(self.group_size)

@@ -59,6 +59,7 @@ class MultiheadAttention(Layer):
     embed_dim: Count | None = None
 
     def rule(self, *arrives: TensorType) -> Inferred:
+        """N×T×E, unchanged. Raises ``Cause`` unless ``num_heads`` divides E."""
         (x,) = arrives
         steps, width = expect_steps(x, "MultiheadAttention")
         if width % self.num_heads:
@@ -85,6 +86,7 @@ class MultiheadAttention(Layer):
         )
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
+        """``torch.nn.MultiheadAttention`` on one sequence, its padding masked; ``sizes`` gives ``embed_dim``."""
         from builder.runtime.network.attention import SelfAttention
 
         return SelfAttention(**self.arguments(sizes))

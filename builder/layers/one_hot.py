@@ -41,6 +41,7 @@ class OneHot(Layer):
     num_classes: Count | None = None
 
     def rule(self, *arrives: TensorType) -> Inferred:
+        """Tokens N×… to reals N×…×num_classes. Raises ``Cause`` for an input without a vocabulary."""
         (x,) = arrives
         if x.vocabulary is None:
             raise Cause(
@@ -50,6 +51,7 @@ class OneHot(Layer):
         return Inferred(TensorType((*x.shape, x.vocabulary)), sizes={"num_classes": x.vocabulary})
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
+        """``torch.nn.functional.one_hot``, cast to the network's dtype; ``sizes`` gives ``num_classes``."""
         from builder.runtime.network import wiring
 
         return wiring.OneHot(sizes["num_classes"])

@@ -39,6 +39,7 @@ class Padding(Layer):
     padding: Sides
 
     def rule(self, *arrives: TensorType) -> Inferred:
+        """N×C×H×W to N×C×(H + above + below)×(W + left + right)."""
         (x,) = arrives
         channels, *size = expect_rank(x, type(self).__name__, "C, H, W")
         padding = self.padding if isinstance(self.padding, tuple) else (self.padding,) * 4
@@ -50,6 +51,7 @@ class Padding(Layer):
         return Sum(size + first + last, f"{size} + {first} + {last} = {size + first + last}")
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
+        """The class of ``torch.nn`` with this layer's name."""
         from torch import nn
 
         made: nn.Module = getattr(nn, type(self).__name__)(**self.arguments(sizes))

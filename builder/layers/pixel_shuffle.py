@@ -34,6 +34,7 @@ class PixelShuffle(Layer):
     upscale_factor: Count
 
     def rule(self, *arrives: TensorType) -> Inferred:
+        """N×C×H×W to N×C/r²×rH×rW. Raises ``Cause`` unless r² divides C."""
         (x,) = arrives
         channels, height, width = expect_rank(x, "PixelShuffle", "C, H, W")
         r = self.upscale_factor
@@ -46,6 +47,7 @@ class PixelShuffle(Layer):
         )
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
+        """``torch.nn.PixelShuffle``, which only moves values."""
         from torch import nn
 
         return nn.PixelShuffle(**self.arguments(sizes))

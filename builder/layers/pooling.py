@@ -61,10 +61,12 @@ class MaxPool2d(Layer):
     ceil_mode: Flag = False
 
     def rule(self, *arrives: TensorType) -> Inferred:
+        """N×C×H×W to N×C×H'×W'. Raises ``Cause`` for a window without room, or padding above its half."""
         (x,) = arrives
         return _windows(x, self, pair(self.dilation))
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
+        """``torch.nn.MaxPool2d``; a ``stride`` of None is ``kernel_size`` there too."""
         from torch import nn
 
         return nn.MaxPool2d(**self.arguments(sizes))
@@ -115,10 +117,12 @@ class AvgPool2d(Layer):
     count_include_pad: Flag = True
 
     def rule(self, *arrives: TensorType) -> Inferred:
+        """N×C×H×W to N×C×H'×W'. Raises ``Cause`` for a window without room, or padding above its half."""
         (x,) = arrives
         return _windows(x, self)
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
+        """``torch.nn.AvgPool2d``; a ``stride`` of None is ``kernel_size`` there too."""
         from torch import nn
 
         return nn.AvgPool2d(**self.arguments(sizes))

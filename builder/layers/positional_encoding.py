@@ -25,11 +25,13 @@ class PositionalEncoding(Layer):
     accepts = (Accepted("", on=(("T", 6),)), Accepted("", on=((4, 5),)))
 
     def rule(self, *arrives: TensorType) -> Inferred:
+        """N×T×E, unchanged; T may be free."""
         (x,) = arrives
         expect_steps(x, "PositionalEncoding")
         return Inferred(x)
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
+        """A sum with sines and cosines that are worked out for each T that arrives."""
         from builder.runtime.network.attention import PositionalEncoding as Module
 
         return Module()

@@ -60,6 +60,7 @@ class PReLU(Activation):
     init: Real = 0.25
 
     def rule(self, *arrives: TensorType) -> Inferred:
+        """N×C×…, unchanged. Raises ``Cause`` unless ``num_parameters`` is 1 or C."""
         (x,) = arrives
         expect_reals(x, "PReLU")
         channels = x.shape[0] if x.shape else 1

@@ -26,6 +26,7 @@ class Reducing(Layer):
     dim: Int = 1
 
     def rule(self, *arrives: TensorType) -> Inferred:
+        """The shape without the axis ``dim``, which may be free. Raises ``Cause`` for tokens."""
         (x,) = arrives
         expect_reals(x, type(self).__name__)
         along = axis(self.dim, x, type(self).__name__)
@@ -36,6 +37,7 @@ class Reducing(Layer):
         )
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
+        """The module of that name, which leaves out the steps past each example's length."""
         from builder.runtime.network import reductions
 
         made: nn.Module = getattr(reductions, type(self).__name__)(**self.arguments(sizes))
@@ -114,6 +116,7 @@ class Select(Reducing):
     index: Int
 
     def rule(self, *arrives: TensorType) -> Inferred:
+        """The shape without the axis ``dim``. Raises ``Cause`` for a place that it does not always have."""
         inferred = super().rule(*arrives)
         size = arrives[0].shape[axis(self.dim, arrives[0], "Select")]
         if isinstance(size, str) and self.index not in (0, -1):

@@ -41,6 +41,7 @@ class RNN(TorchRecurrent):
     nonlinearity: Literal["tanh", "relu"] = "tanh"
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
+        """``torch.nn.RNN``, batch first, with lengths and final states of its own."""
         from builder.runtime.cells import torch_recurrent
 
         return torch_recurrent.RNN(self.output, **self.torch_arguments(sizes))

@@ -68,6 +68,7 @@ class Hardtanh(Elementwise):
         return self
 
     def between(self) -> tuple[float, float]:
+        """From ``min_val`` to ``max_val``, -1 to 1 unless written."""
         return self.min_val, self.max_val
 
 

@@ -24,6 +24,7 @@ class Normalising(Activation):
 
     @final
     def rule(self, *arrives: TensorType) -> Inferred:
+        """Any shape, unchanged. Raises ``Cause`` unless ``dim`` is written and is a fixed axis other than the batch."""
         (x,) = arrives
         name = type(self).__name__
         expect_reals(x, name)

@@ -36,11 +36,13 @@ class Tile(Layer):
     size: OneOrPair
 
     def rule(self, *arrives: TensorType) -> Inferred:
+        """N×C to N×C×H×W. Raises ``Cause`` for other ranks."""
         (x,) = arrives
         (channels,) = expect_rank(x, "Tile", "C")
         return Inferred(TensorType((channels, *pair(self.size))))
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
+        """A view: the values stand in memory once."""
         from builder.runtime.network import wiring
 
         return wiring.Tile(pair(self.size))

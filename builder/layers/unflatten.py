@@ -71,6 +71,7 @@ class Unflatten(Layer):
     unflattened_size: UnflattenedSizes
 
     def rule(self, *arrives: TensorType) -> Inferred:
+        """The axis ``dim`` as several. Raises ``Cause`` unless their product is its size."""
         (x,) = arrives
         expect_reals(x, "Unflatten")
         place = axis(self.dim, x, "Unflatten")
@@ -102,6 +103,7 @@ class Unflatten(Layer):
         return tuple(size // product if part == -1 else part for part in self.unflattened_size)
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
+        """``torch.nn.Unflatten``; a -1 in ``unflattened_size`` is left to torch."""
         from torch import nn
 
         return nn.Unflatten(self.dim, self.unflattened_size)

@@ -21,7 +21,8 @@ def _factor(value: Any) -> float | tuple[float, ...]:
     several = isinstance(value, list | tuple)
     factors = value if several else [value]
     if (several and len(value) != 2) or not all(
-        isinstance(one, int | float) and not isinstance(one, bool) and 0 < one <= 1e6 for one in factors
+        isinstance(factor, int | float) and not isinstance(factor, bool) and 0 < factor <= 1e6
+        for factor in factors
     ):
         raise wrong("a real number above 0, or two of them", value)
     return tuple(map(float, value)) if several else float(value)
@@ -93,6 +94,7 @@ class Upsample(Layer):
         return self
 
     def rule(self, *arrives: TensorType) -> Inferred:
+        """N×C×H×W to N×C×H'×W', H' being the ``size`` or ⌊H·scale_factor⌋."""
         (x,) = arrives
         channels, *size = expect_rank(x, "Upsample", "C, H, W")
         height, width = (self._axis(size[i], i) for i in (0, 1))
@@ -111,6 +113,7 @@ class Upsample(Layer):
         return Sum(value, text)
 
     def build(self, sizes: dict[str, int]) -> nn.Module:
+        """``torch.nn.Upsample``; ``align_corners`` stays None for ``nearest``."""
         from torch import nn
 
         return nn.Upsample(**self.arguments(sizes))

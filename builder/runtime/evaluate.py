@@ -75,8 +75,8 @@ def predict(run: Run, x: Array, lengths: Array | None = None) -> Array | dict[st
     ends = None if lengths is None else torch.from_numpy(np.ascontiguousarray(lengths, dtype=np.int64))
     if ends is not None and (tuple(ends.shape) != (len(raw),) or not _within(ends, raw.shape[1])):
         raise DataError(f"lengths are one for each of {len(raw)} examples, from 1 to {raw.shape[1]}")
-    found = outputs(run.module, ready, lengths=ends)
-    arrays = {name: run.preprocessing.in_units(tensor).numpy() for name, tensor in found.items()}
+    answers = outputs(run.module, ready, lengths=ends)
+    arrays = {name: run.preprocessing.in_units(tensor).numpy() for name, tensor in answers.items()}
     return arrays if len(arrays) > 1 else next(iter(arrays.values()))
 
 

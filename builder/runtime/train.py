@@ -87,9 +87,11 @@ class Training(Course[Loop]):
 
     @property
     def over(self) -> bool:
+        """Whether early stopping has run out of patience."""
         return self.loop.exhausted
 
     def check_resumed(self) -> None:
+        """Raises ``RunError`` where more epochs would have changed the learning rates of those before."""
         section, before = self.loop.train, epochs_before(self.out)
         if before != section.epochs and _course(section, before) != _course(section, section.epochs):
             raise RunError(
@@ -99,6 +101,7 @@ class Training(Course[Loop]):
             )
 
     def epoch_done(self, figures: Figures) -> None:
+        """Passes on the events of the epoch and the checkpoint, and of early stopping where training ends here."""
         self.tell_epoch(figures)
         self.tell_checkpoint()
         rule, loop = self.loop.train.early_stopping, self.loop
@@ -106,10 +109,12 @@ class Training(Course[Loop]):
             self.watch(StoppedEarly(loop.epoch, loop.best.epoch, rule.monitor, rule.patience))
 
     def keep(self, state: dict[str, Any]) -> None:
+        """Writes the weights of the best epoch where one is kept, else those of ``state``."""
         self.loop.network.load_state_dict(self.loop.best.weights or state["network"])
         save_weights(self.loop.network, self.out / WEIGHTS, self.loop.splits.preprocessing)
 
     def finish(self) -> Run:
+        """Saves the best epoch's weights or the last's, and evaluates them on the test part if there is one."""
         loop, spec, out = self.loop, self.spec, self.out
         if loop.best.weights:
             loop.network.load_state_dict(loop.best.weights)

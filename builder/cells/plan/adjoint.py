@@ -64,8 +64,12 @@ class Adjoints:
         self._pulls = 0
         self._members = members
         self._schedule = schedule
-        norms = {name: one.operands[0] for name, one in code.items() if one.function == "layer_norm"}
-        ends = {*(one.operand for one in schedule.operands), *norms.values()}
+        norms = {
+            name: operation.operands[0]
+            for name, operation in code.items()
+            if operation.function == "layer_norm"
+        }
+        ends = {*(product.operand for product in schedule.operands), *norms.values()}
         self.roots = tuple(name for name in code if name in members or name in norms or Read(name) in ends)
 
     def steps(self) -> Iterator[Backward]:
@@ -78,7 +82,7 @@ class Adjoints:
             written.add(target)
             return fresh
 
-        products = {one.operand: one for one in self._schedule.operands}
+        products = {product.operand: product for product in self._schedule.operands}
         roots = set(self.roots)
         for instruction in reversed(self._schedule.instructions):
             if instruction.function == "product":
@@ -107,8 +111,8 @@ class Adjoints:
 
     def leaves(self) -> tuple[Read | Weight, ...]:
         """Vectors and values from before the loop that operations read."""
-        found = {one: None for operation in self._code.values() for one in operation.operands}
-        return tuple(one for one in found if isinstance(one, Read | Weight) and self._is_late(one))
+        leaves = {operand: None for operation in self._code.values() for operand in operation.operands}
+        return tuple(leaf for leaf in leaves if isinstance(leaf, Read | Weight) and self._is_late(leaf))
 
     def _is_late(self, leaf: Term) -> bool:
         if isinstance(leaf, Read):
@@ -130,7 +134,7 @@ class Adjoints:
     def _pulled(self, start: str, stops: Collection[str]) -> dict[Term, Term]:
         """The derivative of ``start`` with respect to each leaf; ``stops`` are leaves."""
         atom = self._body.listing.atom
-        found: dict[Term, Term] = {Read(start): ONE}
+        derivatives: dict[Term, Term] = {Read(start): ONE}
         waiting = [-self._order[start]]  # the last one first
         while waiting:
             name = self._names[-heapq.heappop(waiting)]
@@ -140,16 +144,16 @@ class Adjoints:
             self._pulls += 1
             if self._pulls > _MOST:
                 raise TooLarge
-            gains = pulled_back(operation, Read(name), found.pop(Read(name)))
+            gains = pulled_back(operation, Read(name), derivatives.pop(Read(name)))
             for operand, gain in zip(operation.operands, gains, strict=True):
                 if gain == ZERO or isinstance(operand, Constant):
                     continue
                 inner = isinstance(operand, Read) and not operand.previous and operand.name in self._order
-                if inner and operand not in found:
+                if inner and operand not in derivatives:
                     heapq.heappush(waiting, -self._order[operand.name])  # type: ignore[union-attr]
-                found[operand] = atom(Apply("add", (found.get(operand, ZERO), atom(gain))))
-        found.pop(Read(start), None)
-        return found
+                derivatives[operand] = atom(Apply("add", (derivatives.get(operand, ZERO), atom(gain))))
+        derivatives.pop(Read(start), None)
+        return derivatives
 
 
 def landed(
@@ -163,25 +167,27 @@ def landed(
     kept: list[Backward] = []
     places = {name: at for at, name in enumerate(slots)}
     uses = Counter(read)
-    for one in backward:
-        match one:
+    for step in backward:
+        match step:
             case Carry(source, Read(target), Read(name) as coefficient, True) if (
                 target in places and name in coefficients and uses[coefficient] == 1
             ):
                 landing[name] = places[target]
                 kept.append(Scale(source, landing[name], landing[name] + 1))
             case _:
-                kept.append(one)
+                kept.append(step)
     return landing, tuple(_joined(kept))
 
 
 def _joined(steps: Sequence[Backward]) -> Iterator[Backward]:
     """Scalings by one source that follow upon each other, neighbouring slots at once."""
-    for source, group in itertools.groupby(steps, lambda one: one.source if isinstance(one, Scale) else None):
+    for source, group in itertools.groupby(
+        steps, lambda step: step.source if isinstance(step, Scale) else None
+    ):
         if source is None:
             yield from group
             continue
-        starts = sorted(one.start for one in group if isinstance(one, Scale))
+        starts = sorted(step.start for step in group if isinstance(step, Scale))
         for _, run in itertools.groupby(enumerate(starts), lambda pair: pair[1] - pair[0]):
             neighbours = [start for _, start in run]
             yield Scale(source, neighbours[0], neighbours[-1] + 1)

@@ -53,13 +53,15 @@ class Body:
         self.slots: dict[str, Slot] = {}
         self.listing = Listing("%")
         inner = [list(parts(term)) for term in terms.values()]
-        before = {one.name for found in inner for one in found if isinstance(one, Read) and one.previous}
+        before = {
+            part.name for within in inner for part in within if isinstance(part, Read) and part.previous
+        }
         self.carried = tuple(name for name in terms if name in before)
         for name, term in terms.items():
             self.listing.define(name, self._rewritten(term))
 
     def _dynamic(self, term: Term) -> bool:
-        return any(isinstance(one, Read) and one.name in self._terms for one in parts(term))
+        return any(isinstance(part, Read) and part.name in self._terms for part in parts(term))
 
     def _rewritten(self, term: Term) -> Term:
         if not self._dynamic(term):
@@ -70,51 +72,51 @@ class Body:
             case Apply("add" | "subtract" | "negative"):
                 return self._sum(term)
             case Apply(function, operands):
-                return Apply(function, tuple(self._rewritten(one) for one in operands))
+                return Apply(function, tuple(self._rewritten(operand) for operand in operands))
         return term
 
     def _sum(self, term: Term) -> Term:
         """A sum as its slot, if it holds a product made within the loop, and the rest."""
         plus, minus = addends(term)
-        if not any(isinstance(one, Project) and self._dynamic(one) for one in plus):
-            still = [one for one in plus if not self._dynamic(one)]
-            away = [one for one in minus if not self._dynamic(one)]
+        if not any(isinstance(addend, Project) and self._dynamic(addend) for addend in plus):
+            still = [addend for addend in plus if not self._dynamic(addend)]
+            away = [addend for addend in minus if not self._dynamic(addend)]
             known = [self._hoist(total(still, away))] if still or away else []
             return total(
-                [*known, *(self._rewritten(one) for one in plus if self._dynamic(one))],
-                [self._rewritten(one) for one in minus if self._dynamic(one)],
+                [*known, *(self._rewritten(addend) for addend in plus if self._dynamic(addend))],
+                [self._rewritten(addend) for addend in minus if self._dynamic(addend)],
             )
         joined: list[Project] = []
         biases: list[Weight] = []
         rest: list[Term] = []
-        for one in plus:
-            if isinstance(one, Project) and self._joins(one):
-                joined.append(one)
-            elif isinstance(one, Weight) and self._parameters[one.name].kind != "scalar":
-                biases.append(one)
+        for addend in plus:
+            if isinstance(addend, Project) and self._joins(addend):
+                joined.append(addend)
+            elif isinstance(addend, Weight) and self._parameters[addend.name].kind != "scalar":
+                biases.append(addend)
             else:
-                rest.append(one)
+                rest.append(addend)
         slot = self._slot(joined, biases)
-        return total([slot, *map(self._rewritten, rest)], [self._rewritten(one) for one in minus])
+        return total([slot, *map(self._rewritten, rest)], [self._rewritten(addend) for addend in minus])
 
     def _joins(self, product: Project) -> bool:
         """Whether the product can be part of a slot: its operand has steps."""
-        reads = [one for one in parts(product) if isinstance(one, Read)]
-        return any(one.name not in self._timeless for one in reads)
+        reads = [part for part in parts(product) if isinstance(part, Read)]
+        return any(read.name not in self._timeless for read in reads)
 
     def _slot(self, products: Iterable[Project], biases: Iterable[Weight]) -> Read:
         static: list[tuple[str, Read]] = []
         inner: list[tuple[str, Read]] = []
-        for one in products:
-            if self._dynamic(one):
-                within = self.listing.atom(self._rewritten(one.operands[0]))
+        for product in products:
+            if self._dynamic(product):
+                within = self.listing.atom(self._rewritten(product.operands[0]))
                 assert isinstance(within, Read)
-                inner.append((one.matrix, within))
+                inner.append((product.matrix, within))
             else:
-                operand = self._hoist(one.operands[0])
+                operand = self._hoist(product.operands[0])
                 assert isinstance(operand, Read)
-                static.append((one.matrix, operand))
-        named = tuple(one.name for one in biases)
+                static.append((product.matrix, operand))
+        named = tuple(bias.name for bias in biases)
         key = (tuple(static), tuple(inner), named)
         if key not in self._known:
             self._known[key] = f"@{len(self.slots)}"

@@ -27,7 +27,7 @@ update:
 
 
 def example_cell(text: str = PEEPHOLE) -> Cell:
-    """The cell of a YAML text, as it stands below its name in a file. Raises ``SpecErrors`` if it is none.
+    """The cell of a YAML text, as it stands below its name in a file. Raises ``SpecErrors`` if it is no cell.
 
     >>> example_cell().state_names
     ('h', 'c')

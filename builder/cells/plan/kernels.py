@@ -77,39 +77,39 @@ def kernels(loop: Loop) -> Kernels:
     bodies: list[_Body] = []
     forward = _with_kernels("forward", loop.forward, partial(_forwards, loop), bodies)
     backward = _with_kernels("backward", loop.backward, partial(_backwards, loop), bodies)
-    source = "\n".join((_FUNCTIONS.read_text(encoding="utf-8"), *(one.source() for one in bodies)))
-    return Kernels(source, sum(one.operations for one in bodies), forward, backward)
+    source = "\n".join((_FUNCTIONS.read_text(encoding="utf-8"), *(body.source() for body in bodies)))
+    return Kernels(source, sum(body.operations for body in bodies), forward, backward)
 
 
 def _with_kernels(
     name: str, steps: Iterable[One], write: Callable[[list[One], _Body], None], bodies: list[_Body]
 ) -> tuple[One | Kernel, ...]:
     """The steps with each run of pointwise ones written as one kernel, whose body goes to ``bodies``."""
-    found: list[One | Kernel] = []
+    written: list[One | Kernel] = []
     for number, run in enumerate(_runs(steps)):
         if isinstance(run, list):
             body = _Body(f"{name}_{number}")
             write(run, body)
             bodies.append(body)
-            found.append(body.kernel())
+            written.append(body.kernel())
         else:
-            found.append(run)
-    return tuple(found)
+            written.append(run)
+    return tuple(written)
 
 
 def _runs(steps: Iterable[One]) -> Iterator[list[One] | One]:
     """Pointwise steps that follow upon each other as lists, and what stands between them."""
     run: list[One] = []
-    for one in steps:
-        if isinstance(one, PullProduct | PullNorm) or (
-            isinstance(one, Instruction) and one.function in ("product", "layer_norm")
+    for step in steps:
+        if isinstance(step, PullProduct | PullNorm) or (
+            isinstance(step, Instruction) and step.function in ("product", "layer_norm")
         ):
             if run:
                 yield run
             run = []
-            yield one
+            yield step
         else:
-            run.append(one)
+            run.append(step)
     if run:
         yield run
 
@@ -118,11 +118,11 @@ def _forwards(loop: Loop, run: list[Instruction], body: _Body) -> None:
     """The instructions; stored is what stands last in its place, and what is read outside."""
     for instruction in run:
         for lane, name in enumerate(instruction.outs):
-            operands = [one[lane] if len(one) > 1 else one[0] for one in instruction.operands]
+            operands = [lanes[lane] if len(lanes) > 1 else lanes[0] for lanes in instruction.operands]
             body.define(Array(Read(name)), body.call(instruction.function, map(Array, operands)))
     made = [name for instruction in run for name in instruction.outs]
     last = {loop.place[name]: name for name in made if name in loop.place}
-    ours = {id(one) for one in run}
+    ours = {id(instruction) for instruction in run}
     elsewhere = {
         term
         for instruction in loop.forward
@@ -138,7 +138,7 @@ def _forwards(loop: Loop, run: list[Instruction], body: _Body) -> None:
 
 def _backwards(loop: Loop, steps: list[Backward], body: _Body) -> None:
     """The multiply-adds on adjoints, their coefficients worked out on the way."""
-    read: list[Term] = [one.coefficient for one in steps if isinstance(one, Carry)]
+    read: list[Term] = [step.coefficient for step in steps if isinstance(step, Carry)]
     for name, operation in loop.worked_out((*read, *map(Read, _landed(loop, steps)))):
         body.define(Array(Read(name)), body.call(operation.function, map(Array, operation.operands)))
 
@@ -163,7 +163,7 @@ def _backwards(loop: Loop, steps: list[Backward], body: _Body) -> None:
 def _landed(loop: Loop, steps: Iterable[Backward]) -> list[str]:
     """The coefficients by which the steps scale slots, in their order."""
     names = {slot: name for name, slot in loop.landing.items()}
-    return [names[slot] for one in steps if isinstance(one, Scale) for slot in range(one.start, one.stop)]
+    return [names[slot] for step in steps if isinstance(step, Scale) for slot in range(step.start, step.stop)]
 
 
 class _Body:
@@ -185,7 +185,7 @@ class _Body:
     def call(self, function: str, operands: Iterable[Array]) -> str:
         """The function on what the operands are now."""
         self.operations += 1
-        return f"f_{function}({', '.join([self._read(one) for one in operands])})"
+        return f"f_{function}({', '.join([self._read(operand) for operand in operands])})"
 
     def store(self, value: Array) -> None:
         """Lets what the value is at the end outlast the kernel."""
@@ -197,15 +197,15 @@ class _Body:
         pointers = [
             f"float *a{at} = array[{at}] + t * step[{at}] + i * row[{at}];" for at in range(len(self._arrays))
         ]
-        stores = [f"a{self._arrays[one]}[j] = {self._registers[one]};" for one in self._stores]
+        stores = [f"a{self._arrays[array]}[j] = {self._registers[array]};" for array in self._stores]
         return (
             f"EXPORTED void {self._name}(float *const *array, const int64_t *step, const int64_t *row, "
             "int64_t n, int64_t h, int64_t t) {\n"
             "    for (int64_t i = 0; i < n; i++) {\n"
-            + "".join(f"        {one}\n" for one in pointers)
+            + "".join(f"        {line}\n" for line in pointers)
             + "        INDEPENDENT\n"
             "        for (int64_t j = 0; j < h; j++) {\n"
-            + "".join(f"            {one}\n" for one in (*self._lines, *stores))
+            + "".join(f"            {line}\n" for line in (*self._lines, *stores))
             + "        }\n    }\n}\n"
         )
 

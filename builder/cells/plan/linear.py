@@ -31,10 +31,10 @@ def line(terms: Mapping[str, Term], previous: Read, hoist: Callable[[Term], Term
     """
     known: dict[Term, Line] = {previous: (ONE, ZERO)}
     for name, term in terms.items():
-        found = _line(term, known)
-        if found is None:
+        straight = _line(term, known)
+        if straight is None:
             return None
-        known[Read(name)] = hoist(found[0]), hoist(found[1])
+        known[Read(name)] = hoist(straight[0]), hoist(straight[1])
     return known[Read(previous.name)]
 
 
@@ -45,14 +45,14 @@ def _line(term: Term, known: Mapping[Term, Line]) -> Line | None:
         return ZERO, term
     lines = []
     for operand in term.operands:
-        found = _line(operand, known)
-        if found is None:
+        straight = _line(operand, known)
+        if straight is None:
             return None
-        lines.append(found)
+        lines.append(straight)
     factors = tuple(factor for factor, _ in lines)
     rests = tuple(rest for _, rest in lines)
-    if all(one == ZERO for one in factors):
-        same = all(one is operand for one, operand in zip(rests, term.operands, strict=True))
+    if all(factor == ZERO for factor in factors):
+        same = all(rest is operand for rest, operand in zip(rests, term.operands, strict=True))
         return ZERO, term if same else simplified(term.function, rests)
     match term.function, lines:
         case "add" | "subtract", _:

@@ -50,20 +50,22 @@ class Listing:
         """The atom that holds the term's value, listing what is not listed yet."""
         if not isinstance(term, Apply):
             return term
-        found = self._unsigned(simplified(term.function, tuple(self.atom(one) for one in term.operands)))
-        if not isinstance(found, Apply):
-            return found
-        if any(isinstance(one, Apply) for one in found.operands):
-            return self.atom(found)
-        if found not in self._known:
-            self._known[found] = self._list(f"{self._sign}{len(self.code)}", found)
-        return self._known[found]
+        operation = self._unsigned(
+            simplified(term.function, tuple(self.atom(operand) for operand in term.operands))
+        )
+        if not isinstance(operation, Apply):
+            return operation
+        if any(isinstance(operand, Apply) for operand in operation.operands):
+            return self.atom(operation)
+        if operation not in self._known:
+            self._known[operation] = self._list(f"{self._sign}{len(self.code)}", operation)
+        return self._known[operation]
 
     def define(self, name: str, term: Term) -> None:
         """Lists the term under this very name."""
         if isinstance(term, Apply):
-            found = Apply(term.function, tuple(self.atom(one) for one in term.operands))
-            self._known.setdefault(found, self._list(name, found))
+            operation = Apply(term.function, tuple(self.atom(operand) for operand in term.operands))
+            self._known.setdefault(operation, self._list(name, operation))
         else:
             self._list(name, Apply("identity", (term,)))
 
@@ -85,13 +87,13 @@ class Listing:
     def needed(self, wanted: Iterable[Term], held: frozenset[str]) -> Iterator[str]:
         """The names to work out for ``wanted``, in order, where those in ``held`` are there already."""
         seen: set[str] = set()
-        waiting = [one for one in wanted if isinstance(one, Read)]
+        waiting = [term for term in wanted if isinstance(term, Read)]
         while waiting:
             here = waiting.pop()
             if here.previous or here.name in held or here.name in seen or here.name not in self.code:
                 continue
             seen.add(here.name)
-            waiting.extend(one for one in self.code[here.name].operands if isinstance(one, Read))
+            waiting.extend(operand for operand in self.code[here.name].operands if isinstance(operand, Read))
         return (name for name in self.code if name in seen)
 
 
@@ -118,23 +120,26 @@ def total(plus: list[Term], minus: list[Term]) -> Term:
     """The sum of the ones less the others; a long one is a sum of sums, lest it be a deep term."""
     if len(plus) > _SUM or len(minus) > _SUM:
         size = max(_SUM, (max(len(plus), len(minus)) + _SUM - 1) // _SUM)
-        parts = [[total(one[at : at + size], []) for at in range(0, len(one), size)] for one in (plus, minus)]
+        parts = [
+            [total(addends[at : at + size], []) for at in range(0, len(addends), size)]
+            for addends in (plus, minus)
+        ]
         return total(*parts)
-    found: Term = Constant(0.0)
-    for one in plus:
-        found = simplified("add", (found, one))
-    for one in minus:
-        found = simplified("subtract", (found, one))
-    return found
+    summed: Term = Constant(0.0)
+    for addend in plus:
+        summed = simplified("add", (summed, addend))
+    for addend in minus:
+        summed = simplified("subtract", (summed, addend))
+    return summed
 
 
 def shallow(term: Term) -> Term:
     """The term, if it is deep with its sums and products as sums of sums. Raises ``TooLarge`` if it is still deep."""
     if _depth(term) <= _DEEPEST:
         return term
-    if folded(term, _levels)[0] > _DEEPEST or _depth(found := _balanced(term)) > _DEEPEST:
+    if folded(term, _levels)[0] > _DEEPEST or _depth(balanced := _balanced(term)) > _DEEPEST:
         raise TooLarge
-    return found
+    return balanced
 
 
 def _depth(term: Term) -> int:
@@ -148,24 +153,24 @@ def _levels(term: Term, within: tuple[tuple[int, str], ...]) -> tuple[int, str]:
         kind = {"subtract": "add", "negative": "add", "add": "add", "multiply": "multiply"}.get(
             term.function, ""
         )
-    return max((level + (one != kind or not kind) for level, one in within), default=0), kind
+    return max((level + (inner != kind or not kind) for level, inner in within), default=0), kind
 
 
 def _balanced(term: Term) -> Term:
     match term:
         case Apply("add" | "subtract" | "negative"):
             plus, minus = addends(term)
-            return total([_balanced(one) for one in plus], [_balanced(one) for one in minus])
+            return total([_balanced(addend) for addend in plus], [_balanced(addend) for addend in minus])
         case Apply("multiply"):
-            factors = [_balanced(one) for one in _factors(term)]
+            factors = [_balanced(factor) for factor in _factors(term)]
             while len(factors) > 1:
                 pairs = itertools.zip_longest(factors[::2], factors[1::2], fillvalue=Constant(1.0))
                 factors = [simplified("multiply", pair) for pair in pairs]
             return factors[0]
         case Apply(function, operands):
-            return Apply(function, tuple(_balanced(one) for one in operands))
+            return Apply(function, tuple(_balanced(operand) for operand in operands))
         case Project(matrix, operands):
-            return Project(matrix, tuple(_balanced(one) for one in operands))
+            return Project(matrix, tuple(_balanced(operand) for operand in operands))
     return term
 
 

@@ -126,4 +126,4 @@ class Loop:
         for name, operation in reversed(self.coefficients):
             if Read(name) in read:
                 read.update(operation.operands)
-        return tuple((name, one) for name, one in self.coefficients if Read(name) in read)
+        return tuple((name, operation) for name, operation in self.coefficients if Read(name) in read)

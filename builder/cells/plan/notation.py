@@ -58,7 +58,7 @@ def forward_lines(loop: Loop) -> Iterator[str]:
         if names:
             yield f"before: {slot} = {' + '.join(names)}"
     for product in loop.static:
-        yield from (f"before: {one}" for one in _products(loop, product))
+        yield from (f"before: {line}" for line in _products(loop, product))
     products = {product.operand: product for product in loop.operands}
     for instruction in loop.forward:
         if instruction.function == "product":
@@ -88,14 +88,14 @@ def _bracketed(term: Term) -> str:
 
 
 def _stacked(names: Iterable[str], sign: str = ", ") -> str:
-    found = list(names)
-    return found[0] if len(found) == 1 else f"[{sign.join(found)}]"
+    texts = list(names)
+    return texts[0] if len(texts) == 1 else f"[{sign.join(texts)}]"
 
 
 def _whole(step: Packed | Assignment) -> str:
     match step:
         case Packed(operand, names, matrices, biases):
-            added = _stacked((" + ".join(one) or "0" for one in biases), "; ")
+            added = _stacked((" + ".join(bias) or "0" for bias in biases), "; ")
             product = f"{_stacked(names, '; ')} = {_stacked(matrices, '; ')} @ {_bracketed(operand)}"
             return f"{product} + {added}" if any(biases) else product
         case Assignment(name, term):
@@ -112,7 +112,7 @@ def _products(loop: Loop, product: Product) -> Iterator[str]:
 def _assignments(instruction: Instruction) -> Iterator[str]:
     """Every lane of an instruction."""
     for lane, name in enumerate(instruction.outs):
-        operands = tuple(one[lane] if len(one) > 1 else one[0] for one in instruction.operands)
+        operands = tuple(lanes[lane] if len(lanes) > 1 else lanes[0] for lanes in instruction.operands)
         yield f"{name} = {formula(Apply(instruction.function, operands))}"
 
 

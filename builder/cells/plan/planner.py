@@ -32,7 +32,7 @@ def make_loop(
     adjoints = Adjoints(body, code, members, schedule)
     backward = tuple(adjoints.steps())
     late = tuple(adjoints.late())
-    multiplied = {one.operand for one in schedule.operands}
+    multiplied = {product.operand for product in schedule.operands}
     held = {
         name
         for name, operation in code.items()
@@ -41,13 +41,13 @@ def make_loop(
         or Read(name) in multiplied
         or operation.function not in CHEAP
     }
-    read = [one.coefficient for one in (*backward, *late) if isinstance(one, Carry | Late)]
+    read = [step.coefficient for step in (*backward, *late) if isinstance(step, Carry | Late)]
     needed = body.listing.needed(read, frozenset(held))
     coefficients = dict(fused({name: body.listing.code[name] for name in needed}, keep=read))
     landing, backward = landed(coefficients, schedule.slots, backward, read)
     leaves = adjoints.leaves()
-    vectors = tuple(one for one in leaves if isinstance(one, Weight) or one.name in timeless)
-    sequences = [one for one in leaves if isinstance(one, Read) and one.name not in timeless]
+    vectors = tuple(leaf for leaf in leaves if isinstance(leaf, Weight) or leaf.name in timeless)
+    sequences = [leaf for leaf in leaves if isinstance(leaf, Read) and leaf.name not in timeless]
     return Loop(
         members=members,
         carried=body.carried,
@@ -55,7 +55,7 @@ def make_loop(
         biases=tuple(body.slots[name].biases for name in schedule.slots),
         static=schedule.static,
         operands=schedule.operands,
-        sequences=tuple(dict.fromkeys((*(one.operand for one in schedule.static), *sequences))),
+        sequences=tuple(dict.fromkeys((*(product.operand for product in schedule.static), *sequences))),
         vectors=vectors,
         code=code,
         forward=schedule.instructions,

@@ -116,7 +116,7 @@ def compile_cell(cell: Cell) -> Program:
 
     Raises ``TooLarge`` for a cell of so many operations that it is no gain to plan them.
     """
-    if sum(1 for one in cell.equations for _ in parts(one.term)) > _LARGEST:
+    if sum(1 for equation in cell.equations for _ in parts(equation.term)) > _LARGEST:
         raise TooLarge
     return _Compiler(cell).program()
 
@@ -128,9 +128,12 @@ class _Compiler:
         self.cell = cell
         self.states = cell.state_names
         self.blocks: dict[str, Block] = {}
-        self.terms = {one.name: shallow(rewritten(one.term, self._split)) for one in cell.equations}
+        self.terms = {
+            equation.name: shallow(rewritten(equation.term, self._split)) for equation in cell.equations
+        }
         self._reads = {
-            name: {one for one in parts(term) if isinstance(one, Read)} for name, term in self.terms.items()
+            name: {part for part in parts(term) if isinstance(part, Read)}
+            for name, term in self.terms.items()
         }
         self.regions: list[Region] = []
         self.timeless: set[str] = set()
@@ -141,22 +144,23 @@ class _Compiler:
         """Takes the components in order, those that need no loop first."""
         rank = 0
         reads = {
-            one: {read.name for name in one for read in self._reads[name]} for one in components(self.terms)
+            component: {read.name for name in component for read in self._reads[name]}
+            for component in components(self.terms)
         }
         waiting = list(reads)
         done: set[str] = {"x"}
         while waiting:
-            ready = [one for one in waiting if reads[one] <= done.union(one)]
-            recurrent = [one for one in ready if not reads[one].isdisjoint(one)]
+            ready = [component for component in waiting if reads[component] <= done.union(component)]
+            recurrent = [component for component in ready if not reads[component].isdisjoint(component)]
             if len(recurrent) == len(ready):
                 ready = recurrent[:1]
                 rank = max(rank, self._recur(ready[0]))
             else:
-                ready = [one for one in ready if reads[one].isdisjoint(one)]
+                ready = [component for component in ready if reads[component].isdisjoint(component)]
                 for (name,) in ready:
                     self._whole(name, self.terms[name])
-            done.update(name for one in ready for name in one)
-            waiting = [one for one in waiting if not done.issuperset(one)]
+            done.update(name for component in ready for name in component)
+            waiting = [component for component in waiting if not done.issuperset(component)]
         self._close()
         return Program(self.cell, self.states, self.blocks, tuple(self.regions), _RANK[rank])
 
@@ -184,11 +188,11 @@ class _Compiler:
         terms = {name: self.terms[name] for name in component}
         outside = {name for name in self.states if name in terms}
         outside |= {
-            one.name
+            read.name
             for name, reads in self._reads.items()
             if name not in terms
-            for one in reads
-            if one.name in terms
+            for read in reads
+            if read.name in terms
         }
         loop = make_loop(terms, outside, self.cell.parameters, self._hoist, self.timeless)
         self._close()
@@ -197,11 +201,14 @@ class _Compiler:
 
     def _scan(self, component: tuple[str, ...]) -> Scan | None:
         """The component as one linear, elementwise recurrence, if it is one."""
-        if any(isinstance(one, Project) and self._inside(one, component) for name in component
-               for one in parts(self.terms[name])):  # fmt: skip
+        if any(isinstance(part, Project) and self._inside(part, component) for name in component
+               for part in parts(self.terms[name])):  # fmt: skip
             return None
         carried = {
-            one for name in component for one in self._reads[name] if one.previous and one.name in component
+            read
+            for name in component
+            for read in self._reads[name]
+            if read.previous and read.name in component
         }
         if len(carried) != 1:
             return None
@@ -209,12 +216,12 @@ class _Compiler:
         terms = {name: self.terms[name] for name in component}
         if line(terms, previous, _tried) is None:
             return None
-        found = line(terms, previous, self._hoist)
-        assert found is not None
-        return Scan(previous.name, *found)
+        factor_and_rest = line(terms, previous, self._hoist)
+        assert factor_and_rest is not None
+        return Scan(previous.name, *factor_and_rest)
 
     def _inside(self, term: Term, component: Iterable[str]) -> bool:
-        return any(isinstance(one, Read) and one.name in component for one in parts(term))
+        return any(isinstance(part, Read) and part.name in component for part in parts(term))
 
     def _hoist(self, term: Term) -> Term:
         """The atom that will hold the term's value at all steps."""
@@ -228,7 +235,7 @@ class _Compiler:
 
     def _whole(self, name: str, term: Term) -> None:
         self._pending.append((name, term))
-        if not any(isinstance(one, Read) and one.name not in self.timeless for one in parts(term)):
+        if not any(isinstance(part, Read) and part.name not in self.timeless for part in parts(term)):
             self.timeless.add(name)
 
     def _close(self) -> None:
@@ -258,10 +265,10 @@ class _Packer:
         }
 
         def place(term: Term) -> None:
-            for one in parts(term):
-                if not isinstance(one, Read) or one.name not in left:
+            for part in parts(term):
+                if not isinstance(part, Read) or part.name not in left:
                     continue
-                operand, products = left[one.name]
+                operand, products = left[part.name]
                 for name in products.values():
                     del left[name]
                 place(operand)
@@ -276,16 +283,18 @@ class _Packer:
     def _packed(self, term: Term) -> Term:
         if isinstance(term, Apply) and term.function in ("add", "subtract", "negative"):
             plus, minus = addends(term)
-            products = [one for one in plus if isinstance(one, Project)]
+            products = [addend for addend in plus if isinstance(addend, Project)]
             if products:
-                biases = tuple(one.name for one in plus if isinstance(one, Weight))
+                biases = tuple(addend.name for addend in plus if isinstance(addend, Weight))
                 first = self._product(products[0], biases)
-                rest = [one for one in plus if one is not products[0] and not isinstance(one, Weight)]
-                return total([first, *map(self._packed, rest)], [self._packed(one) for one in minus])
+                rest = [
+                    addend for addend in plus if addend is not products[0] and not isinstance(addend, Weight)
+                ]
+                return total([first, *map(self._packed, rest)], [self._packed(addend) for addend in minus])
         if isinstance(term, Project):
             return self._product(term, ())
         if isinstance(term, Apply):
-            return Apply(term.function, tuple(self._packed(one) for one in term.operands))
+            return Apply(term.function, tuple(self._packed(operand) for operand in term.operands))
         return term
 
     def _product(self, term: Project, biases: tuple[str, ...]) -> Read:
@@ -308,7 +317,7 @@ def components(terms: Mapping[str, Term]) -> list[tuple[str, ...]]:
     A component's names stand in the order of ``terms``.
     """
     reads = {
-        name: {one.name for one in parts(term) if isinstance(one, Read) and one.name in terms}
+        name: {part.name for part in parts(term) if isinstance(part, Read) and part.name in terms}
         for name, term in terms.items()
     }
     reached: dict[str, set[str]] = {}
@@ -320,9 +329,11 @@ def components(terms: Mapping[str, Term]) -> list[tuple[str, ...]]:
             seen.add(here)
             waiting |= reads[here] - seen
         reached[name] = seen
-    found: list[tuple[str, ...]] = []
+    circles: list[tuple[str, ...]] = []
     for name in terms:
-        mates = tuple(one for one in terms if one == name or (one in reached[name] and name in reached[one]))
-        if mates not in found:
-            found.append(mates)
-    return found
+        mates = tuple(
+            other for other in terms if other == name or (other in reached[name] and name in reached[other])
+        )
+        if mates not in circles:
+            circles.append(mates)
+    return circles

@@ -59,14 +59,14 @@ class Schedule:
         self._members = members
         self.readers: dict[Term, list[str]] = {}
         for name, operation in code.items():
-            for one in operation.operands:
-                self.readers.setdefault(one, []).append(name)
+            for operand in operation.operands:
+                self.readers.setdefault(operand, []).append(name)
         for slot in body.slots.values():
             for _, operand in slot.inner:
                 self.readers.setdefault(operand, []).append("@")
         self.slots = self._order()
-        self.static = _products(self.slots, {name: one.static for name, one in body.slots.items()})
-        self.operands = _products(self.slots, {name: one.inner for name, one in body.slots.items()})
+        self.static = _products(self.slots, {name: slot.static for name, slot in body.slots.items()})
+        self.operands = _products(self.slots, {name: slot.inner for name, slot in body.slots.items()})
         self.place = self._places()
         self.instructions = tuple(self._instructions())
 
@@ -100,7 +100,11 @@ class Schedule:
             reader = self.only_reader(Read(reader))
         inner, static = self._body.slots[slot].inner, self._body.slots[slot].static
         function = self._code[reader].function if reader else ""
-        return frozenset(one for _, one in inner), frozenset(one for _, one in static), function + summed
+        return (
+            frozenset(operand for _, operand in inner),
+            frozenset(operand for _, operand in static),
+            function + summed,
+        )
 
     def _places(self) -> dict[str, int]:
         """Values made in place of a slot: sums with it, and then a function known by its value."""
@@ -120,12 +124,12 @@ class Schedule:
     def _instructions(self) -> Iterator[Instruction]:
         """Products as soon as their operand is there; then all that is ready, neighbouring slots at once."""
         keep = [Read(name) for name in (*self._members, *self.place)]
-        keep += [one.operand for one in self.operands]
-        keep += [Read(name) for name, one in self._code.items() if one.function not in CHEAP]
+        keep += [product.operand for product in self.operands]
+        keep += [Read(name) for name, operation in self._code.items() if operation.function not in CHEAP]
         code = dict(fused(self._code, keep))
         order = {name: at for at, name in enumerate(code)}
         ours: set[Term] = {*map(Read, (*self.slots, *self._code))}
-        lacking = {name: ours.intersection(one.operands) for name, one in code.items()}
+        lacking = {name: ours.intersection(operation.operands) for name, operation in code.items()}
         readers: dict[Term, list[str]] = {}
         for name, terms in lacking.items():
             for term in terms:
@@ -135,7 +139,7 @@ class Schedule:
             for start, stop, _ in product.runs:
                 for index in range(start, stop):
                     open_[index] += 1
-        products: dict[Term, Product] = {one.operand: one for one in self.operands}
+        products: dict[Term, Product] = {product.operand: product for product in self.operands}
         fresh: list[Term] = [Read(name, previous=True) for name in self._body.carried]
         fresh += [Read(name) for index, name in enumerate(self.slots) if not open_[index]]
         now = [name for name, terms in lacking.items() if not terms]
@@ -183,8 +187,8 @@ def fused(code: Mapping[str, Apply], keep: Collection[Term]) -> Iterator[tuple[s
     keep = set(keep)
     uses: dict[Term, int] = {}
     for operation in code.values():
-        for one in operation.operands:
-            uses[one] = uses.get(one, 0) + 1
+        for operand in operation.operands:
+            uses[operand] = uses.get(operand, 0) + 1
 
     def lonely(term: Term) -> Apply | None:
         if not isinstance(term, Read) or term.previous or term in keep or uses[term] > 1:
@@ -192,25 +196,25 @@ def fused(code: Mapping[str, Apply], keep: Collection[Term]) -> Iterator[tuple[s
         operation = code.get(term.name)
         return operation if operation and operation.function == "multiply" else None
 
-    found = dict(code)
+    joined = dict(code)
     for name, operation in code.items():
         if operation.function not in ("add", "subtract"):
             continue
         a, b = operation.operands
         first, second = lonely(a), lonely(b)
         if operation.function == "add" and first and second and (blend := _blend(code, first, second)):
-            found[name] = Apply("lerp", blend)
+            joined[name] = Apply("lerp", blend)
         elif second:
-            found[name] = Apply(
+            joined[name] = Apply(
                 "addcmul" if operation.function == "add" else "subcmul", (a, *second.operands)
             )
         elif first and operation.function == "add":
-            found[name] = Apply("addcmul", (b, *first.operands))
+            joined[name] = Apply("addcmul", (b, *first.operands))
     wanted = set(keep)
-    for name in reversed(found):
+    for name in reversed(joined):
         if Read(name) in wanted:
-            wanted.update(found[name].operands)
-    return ((name, one) for name, one in found.items() if Read(name) in wanted)
+            wanted.update(joined[name].operands)
+    return ((name, operation) for name, operation in joined.items() if Read(name) in wanted)
 
 
 def _blend(code: Mapping[str, Apply], first: Apply, second: Apply) -> tuple[Term, Term, Term] | None:
@@ -227,16 +231,16 @@ def _blend(code: Mapping[str, Apply], first: Apply, second: Apply) -> tuple[Term
 
 def _products(slots: tuple[str, ...], terms: Mapping[str, list[tuple[str, Read]]]) -> tuple[Product, ...]:
     """The products by operand, each as runs of neighbouring slots."""
-    found: dict[Read, list[tuple[int, int, tuple[str, ...]]]] = {}
+    by_operand: dict[Read, list[tuple[int, int, tuple[str, ...]]]] = {}
     for index, name in enumerate(slots):
         for matrix, operand in terms[name]:
-            runs = found.setdefault(operand, [])
+            runs = by_operand.setdefault(operand, [])
             if runs and runs[-1][1] == index:
                 start, _, before = runs.pop()
                 runs.append((start, index + 1, (*before, matrix)))
             else:
                 runs.append((index, index + 1, (matrix,)))
-    return tuple(Product(operand, tuple(runs)) for operand, runs in found.items())
+    return tuple(Product(operand, tuple(runs)) for operand, runs in by_operand.items())
 
 
 def _laned(now: Mapping[str, Apply], place: Mapping[str, int]) -> Iterator[Instruction]:

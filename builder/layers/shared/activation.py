@@ -28,11 +28,12 @@ class Activation(Layer):
     span: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
 
     def between(self) -> tuple[float, float]:
-        """The values that its output lies between; infinite where none is said."""
+        """The values that its output lies between; infinite where it is unbounded."""
         return self.span
 
     @final
     def build(self, sizes: dict[str, int]) -> nn.Module:
+        """The class of ``torch.nn`` with this layer's name and fields."""
         from torch import nn
 
         made: nn.Module = getattr(nn, type(self).__name__)(**self.arguments(sizes))
@@ -44,6 +45,7 @@ class Elementwise(Activation):
 
     @final
     def rule(self, *arrives: TensorType) -> Inferred:
+        """Any shape of reals, unchanged. Raises ``Cause`` for tokens."""
         (x,) = arrives
         expect_reals(x, type(self).__name__)
         return Inferred(x)

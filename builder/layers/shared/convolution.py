@@ -14,13 +14,20 @@ class Kernels(Protocol):
     """The fields that the rule reads; each layer type spells its own, in the order of torch's signature."""
 
     @property
-    def out_channels(self) -> int: ...
+    def out_channels(self) -> int:
+        """How many channels the output has; a multiple of ``groups``."""
+
     @property
-    def kernel_size(self) -> int | tuple[int, ...]: ...
+    def kernel_size(self) -> int | tuple[int, ...]:
+        """One number for both axes, or height and width."""
+
     @property
-    def groups(self) -> int: ...
+    def groups(self) -> int:
+        """How many groups of channels are convolved apart from each other."""
+
     @property
-    def bias(self) -> bool: ...
+    def bias(self) -> bool:
+        """Whether a learned number is added to each output channel."""
 
 
 def over_image(

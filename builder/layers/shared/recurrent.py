@@ -60,6 +60,7 @@ class RecurrentLayer(Layer):
         return " + ".join("·".join(map(str, shape)) for shape in self.weights(input_size).values())
 
     def rule(self, *arrives: TensorType) -> Inferred:
+        """N×T×input_size to N×T×(D·H) or, of the last step, N×(D·H); every state is a port N×(D·H)."""
         (x,) = arrives
         name = type(self).__name__
         steps, input_size = expect_steps(x, name)
@@ -97,8 +98,8 @@ class RecurrentLayer(Layer):
         both = "2·" if self.bidirectional else ""
         sums: dict[str, int] = {}
         for width in widths:
-            one = self.layer_arithmetic(width)
-            text = f"{both}({one})" if both else one
+            product = self.layer_arithmetic(width)
+            text = f"{both}({product})" if both else product
             total = self.directions * sum(count(shape) for shape in self.weights(width).values())
             shown = f"{text} = {total}"
             sums[shown] = sums.get(shown, 0) + 1
@@ -118,9 +119,11 @@ class TorchRecurrent(RecurrentLayer):
 
     @property
     def states(self) -> dict[str, int]:
+        """``h`` alone, of ``hidden_size`` values."""
         return {"h": self.hidden_size}
 
     def weights(self, input_size: int) -> dict[str, Shape]:
+        """Torch's shapes: the gates below each other, so gates·H rows; ``weight_hr`` where ``h`` is projected."""
         rows = self.gates * self.hidden_size
         out = next(iter(self.states.values()))
         shapes: dict[str, Shape] = {"weight_ih": (rows, input_size), "weight_hh": (rows, out)}
@@ -131,9 +134,11 @@ class TorchRecurrent(RecurrentLayer):
         return shapes
 
     def full_name(self, weight: str, layer: int, reverse: bool) -> str:
+        """As torch has it: ``weight_ih_l0``, ``weight_ih_l0_reverse``."""
         return f"{weight}_l{layer}{'_reverse' if reverse else ''}"
 
     def layer_arithmetic(self, input_size: int) -> str:
+        """Gates times (H·input + H·H + 2·H), both biases counted; a projection is added."""
         hidden, out = self.hidden_size, next(iter(self.states.values()))
         biases = f" + 2·{hidden}" if self.bias else ""
         inner = f"{hidden}·{input_size} + {hidden}·{out}{biases}"

@@ -1,7 +1,8 @@
 """Attacks on any classifier: a module or a function, a batch, an attack, and the attacked batch.
 
-What can make a network look robust that is not: a saturated softmax, whose gradient is 0 (``gradient_report``
-tells, ``at_unit_spread`` attacks all the same), and randomness (``gradient_report`` tells).
+Two things make a network look more robust than it is. A saturated softmax has a gradient of 0: ``gradient_report``
+finds it, and ``at_unit_spread`` attacks in spite of it. A random network gives other outputs each time:
+``gradient_report`` finds that too.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def attack(
     and ``alpha`` are in units of data scaled to [0, 1]: times the bounds' width in the inputs' own. A random
     start is drawn on the CPU from ``seed``. A module is attacked in evaluation mode and left as it was.
 
-    Raises ``RunError`` for an attack that is none, inputs that do not fit, a network without gradients.
+    Raises ``RunError`` for an attack that cannot be read, inputs that do not fit, a network without gradients.
     """
     chosen = what if isinstance(what, Attack) else read_attack(what)
     return chosen.perturb(module, x, y, bounds, Generator().manual_seed(seed))
@@ -48,11 +49,11 @@ def attack(
 def read_attack(said: str | MappingABC[str, Any]) -> Attack:
     """The attack that plain data names, as a spec would. Raises ``RunError`` with every error of its fields."""
     report = Report()
-    found = Reader(report, {}).choice(attacks, _node(said))
-    if found is None or report.errors:
+    attack = Reader(report, {}).choice(attacks, _node(said))
+    if attack is None or report.errors:
         problems = [f"{e.problem}. {e.hint}" if e.hint else e.problem for e in report.errors]
         raise RunError("; ".join(problems) or "an attack has a place that is not filled")
-    return found
+    return attack
 
 
 def _node(value: Any) -> Node:
@@ -68,8 +69,10 @@ def _node(value: Any) -> Node:
 
 
 class GradientReport(NamedTuple):
-    """What gradients an attack meets. ``zero``: the share of examples whose gradient is 0 everywhere, ``broken``:
-    the share with one that is no finite number, each from 0 to 1. ``repeats``: two passes agree.
+    """The gradients that an attack meets.
+
+    ``zero`` is the share of examples whose gradient is 0 everywhere, ``broken`` the share whose gradient holds a number
+    that is not finite; both are from 0 to 1. ``repeats`` says whether two passes agree.
     """
 
     zero: float

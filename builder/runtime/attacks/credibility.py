@@ -1,4 +1,4 @@
-"""Whether an attack's failure says anything: the signs of robustness that is none.
+"""Whether an attack's failure says anything: the signs of robustness that is not there.
 
 After the flags of AutoAttack (Croce & Hein, "Reliable evaluation of adversarial robustness with an ensemble of
 diverse parameter-free attacks", 2020) and the checklist of Carlini et al., "On Evaluating Adversarial Robustness"
@@ -48,97 +48,101 @@ def doubts(found: Evaluated, strongest: str | None) -> Iterator[Doubt]:
     for name, curve in found.curves.items():
         for eps, left in zip(curve.eps, curve.accuracy, strict=True):
             if eps == 0 and left != found.clean:
-                told = (
+                sentence = (
                     f"{name} at eps 0 leaves {left:.1%}, and {found.clean:.1%} are right without an attack."
                 )
-                yield Doubt("eps_zero", told)
+                yield Doubt("eps_zero", sentence)
     yield from _one_step_beats_many(found)
     if strongest is not None and not found.curves[strongest].attack.targeted:
         yield from _of_strongest(found, strongest)
 
 
-def _gradients(found: Evaluated) -> Iterator[Doubt]:
-    report = gradient_report(found.network, found.x, found.y)
+def _gradients(evaluated: Evaluated) -> Iterator[Doubt]:
+    report = gradient_report(evaluated.network, evaluated.x, evaluated.y)
     for name, share, word in (
         ("zero_gradients", report.zero, "zero"),
         ("broken_gradients", report.broken, "no finite number"),
     ):
         # What looks for the nearest example follows the logits, which a softmax does not flatten.
-        if share > FEW and (found.curves or name != "zero_gradients"):
-            told = (
+        if share > FEW and (evaluated.curves or name != "zero_gradients"):
+            sentence = (
                 f"The gradient of the loss is {word} on {share:.0%} of the examples: attacks that follow it find "
                 "no way there. Very large logits do that, such as those of a last layer × 100."
             )
-            yield Doubt(name, told)
+            yield Doubt(name, sentence)
     if not report.repeats:
-        told = (
+        sentence = (
             "The same examples give other outputs each time: an attack must be averaged over the randomness."
         )
-        yield Doubt("randomness", told)
+        yield Doubt("randomness", sentence)
 
 
-def _outputs(found: Evaluated) -> Iterator[Doubt]:
+def _outputs(evaluated: Evaluated) -> Iterator[Doubt]:
     with torch.no_grad():
-        output = found.network(found.x)
+        output = evaluated.network(evaluated.x)
     sums = output.sum(1)
     if float(output.min()) >= 0 and torch.allclose(sums, torch.ones_like(sums), atol=1e-4):
-        told = "The outputs are probabilities: the attacks' own softmax on top flattens their gradients."
-        yield Doubt("probabilities", told)
+        sentence = "The outputs are probabilities: the attacks' own softmax on top flattens their gradients."
+        yield Doubt("probabilities", sentence)
 
 
-def _one_step_beats_many(found: Evaluated) -> Iterator[Doubt]:
+def _one_step_beats_many(evaluated: Evaluated) -> Iterator[Doubt]:
     """Where the gradient at the example itself leads further than following it: it was bent to mislead."""
     one, many = (
-        [n for n, c in found.curves.items() if (_steps(c.attack) > 1) == more] for more in (False, True)
+        [n for n, c in evaluated.curves.items() if (_steps(c.attack) > 1) == more] for more in (False, True)
     )
     for first in one:
         for other in many:
-            mine, theirs = found.curves[first], found.curves[other]
+            mine, theirs = evaluated.curves[first], evaluated.curves[other]
             if mine.attack.norm != theirs.attack.norm:
                 continue
             left = dict(zip(theirs.eps, theirs.accuracy, strict=True))
             worse = [
                 (e, a)
                 for e, a in zip(mine.eps, mine.accuracy, strict=True)
-                if left.get(e, a) > a + found.margin
+                if left.get(e, a) > a + evaluated.margin
             ]
             if worse:
                 eps, accuracy = worse[0]
-                told = (
+                sentence = (
                     f"At eps {eps:g} {first} leaves {accuracy:.1%} and {other}, which takes many steps, "
                     f"{left[eps]:.1%}: the gradients lead astray."
                 )
-                yield Doubt("one_step_beats_many", told)
+                yield Doubt("one_step_beats_many", sentence)
 
 
-def _of_strongest(found: Evaluated, name: str) -> Iterator[Doubt]:
+def _of_strongest(evaluated: Evaluated, name: str) -> Iterator[Doubt]:
     """Twice the steps, and a distance at which any image can be reached."""
-    attack, largest = found.curves[name].attack, max(found.curves[name].eps)
+    attack, largest = evaluated.curves[name].attack, max(evaluated.curves[name].eps)
     steps = _steps(attack)
     if steps > 1 and largest > 0:
         base = with_eps(attack, largest)
-        less, more = (_left(found, one) for one in (base, base.model_copy(update={"steps": 2 * steps})))
-        if more < less - found.margin:
-            told = (
+        less, more = (
+            _left(evaluated, tried) for tried in (base, base.model_copy(update={"steps": 2 * steps}))
+        )
+        if more < less - evaluated.margin:
+            sentence = (
                 f"{name} was not at its end: at eps {largest:g} {steps} steps leave {less:.1%} of those that are "
                 f"right, {2 * steps} steps {more:.1%}. Give it more `steps`."
             )
-            yield Doubt("too_few_steps", told)
-    whole = 1.0 if attack.norm == "Linf" else math.sqrt(found.x[0].numel())
-    classes = found.network(found.x[:1]).shape[1]
-    left = _left(found, with_eps(attack, whole))
-    if left > 1 / classes + found.margin:
-        told = (
+            yield Doubt("too_few_steps", sentence)
+    whole = 1.0 if attack.norm == "Linf" else math.sqrt(evaluated.x[0].numel())
+    classes = evaluated.network(evaluated.x[:1]).shape[1]
+    left = _left(evaluated, with_eps(attack, whole))
+    if left > 1 / classes + evaluated.margin:
+        sentence = (
             f"At eps {whole:g}, where every input is within reach, {name} still leaves {left:.1%} of those that "
             f"are right, above {1 / classes:.1%} by chance: it does not find what is there."
         )
-        yield Doubt("large_eps", told)
+        yield Doubt("large_eps", sentence)
 
 
-def _left(found: Evaluated, attack: Attack) -> float:
+def _left(evaluated: Evaluated, attack: Attack) -> float:
     """The share of the examples that the attack leaves."""
-    attacked = attack.perturb(found.network, found.x, found.y, found.network.bounds, found.generator())
-    return float((predicted(found.network, attacked) == found.y).double().mean())
+    attacked = attack.perturb(
+        evaluated.network, evaluated.x, evaluated.y, evaluated.network.bounds, evaluated.generator()
+    )
+    return float((predicted(evaluated.network, attacked) == evaluated.y).double().mean())
 
 
 def _steps(attack: Attack) -> int:

@@ -48,13 +48,13 @@ class Sourced(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The network's output for examples N×… in the source's units."""
-        found: Tensor
+        logits: Tensor
         if self._precision is None:
-            found = self.network(channels_last(self.arriving(x)))
-            return found
+            logits = self.network(channels_last(self.arriving(x)))
+            return logits
         with self._precision:
-            found = self.network(channels_last(self.arriving(x)))
-        return found.float()
+            logits = self.network(channels_last(self.arriving(x)))
+        return logits.float()
 
     def arriving(self, x: Tensor) -> Tensor:
         """What arrives at the network, for examples in the source's units."""

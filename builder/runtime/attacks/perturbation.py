@@ -29,7 +29,7 @@ SLACK: Final = 1e-6  # how far inputs may lie outside their bounds, as a share o
 class Watched:
     """What is attacked: it says at once, in a sentence, why it cannot be.
 
-    ``x`` and ``y`` are the checked inputs, cut loose from any graph, ``bounds`` the checked bounds. Raises
+    ``x`` and ``y`` are the checked inputs, detached from any graph, ``bounds`` the checked bounds. Raises
     ``RunError`` for inputs of another form; at the first call for a network that is no classifier of these
     classes; at any for a missing gradient.
     """
@@ -42,6 +42,7 @@ class Watched:
         self.y: Final = _classes(y, self.x)
 
     def __call__(self, x: Tensor) -> Tensor:
+        """The logits of x, N×classes. Raises ``RunError`` if the network cannot be attacked."""
         try:
             z = self._logits(x.clone())  # a first layer that works in place is to spoil a copy
         except RuntimeError as error:
@@ -56,13 +57,13 @@ class Watched:
             raise RunError(f"{NO_GRADIENTS}: its output does not lead back to its input.", ATTACK_THE_MODULE)
         return z
 
-    def _cause(self, told: str, x: Tensor) -> RunError | None:
+    def _cause(self, message: str, x: Tensor) -> RunError | None:
         """What torch's error means, where a sentence can say it."""
-        if "numpy() on Tensor that requires grad" in told:
+        if "numpy() on Tensor that requires grad" in message:
             return RunError(f"{NO_GRADIENTS}: it takes its input as a NumPy array.", ATTACK_THE_MODULE)
         parameters = self._logits.parameters() if isinstance(self._logits, nn.Module) else ()
         types = {p.dtype for p in parameters if p.is_floating_point()}
-        if "type" not in told or not types or x.dtype in types:
+        if "type" not in message or not types or x.dtype in types:
             return None
         wanted = " and ".join(sorted(map(str, types)))
         return RunError(
@@ -90,16 +91,16 @@ class Watched:
 
 
 def _pair(bounds: object) -> tuple[float, float]:
-    found: tuple[float, ...] = ()
+    numbers: tuple[float, ...] = ()
     if isinstance(bounds, Iterable) and not isinstance(bounds, str | bytes):
         with suppress(TypeError, ValueError, RuntimeError):  # RuntimeError: a tensor that is no number
-            found = tuple(float(one) for one in bounds)
-    if len(found) != 2:
+            numbers = tuple(float(bound) for bound in bounds)
+    if len(numbers) != 2:
         raise RunError(
             f"Bounds are a smaller and a larger finite number, not {reprlib.repr(bounds)}.",
             "Write `bounds=(0, 1)`, or whatever range the data have.",
         )
-    low, high = found
+    low, high = numbers
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise RunError(f"Bounds are a smaller and a larger finite number, not ({low:g}, {high:g}).")
     return low, high
@@ -163,17 +164,17 @@ class Slope(NamedTuple):
 
 
 def cross_entropy(logits: Tensor, aim: Aim) -> Tensor:
-    """log Σ_j exp z_j − z_y of each example, negative towards a target: N."""
-    found = functional.cross_entropy(logits, aim.y, reduction="none")
-    return -found if aim.targeted else found
+    """The loss log Σ_j exp z_j − z_y of each example, negative towards a target: N."""
+    loss = functional.cross_entropy(logits, aim.y, reduction="none")
+    return -loss if aim.targeted else loss
 
 
 def slope(logits: Logits, x: Tensor, aim: Aim, loss: Loss = cross_entropy) -> Slope:
     """The loss at ``x`` and its gradient there. No parameter's ``grad`` is touched."""
     x = x.detach().requires_grad_()
     z = logits(x)
-    found = loss(z, aim)
-    return Slope(back(found.sum(), x), found.detach(), z.detach())
+    value = loss(z, aim)
+    return Slope(back(value.sum(), x), value.detach(), z.detach())
 
 
 def back(value: Tensor, x: Tensor, keep: bool = False) -> Tensor:
@@ -199,8 +200,8 @@ def lead(logits: Tensor, aim: Aim) -> Tensor:
 
     The largest other logit minus that of y, or, ``targeted``, that of y minus the largest other.
     """
-    found = others(logits, aim.y).amax(1) - of_class(logits, aim.y)
-    return -found if aim.targeted else found
+    margin = others(logits, aim.y).amax(1) - of_class(logits, aim.y)
+    return -margin if aim.targeted else margin
 
 
 def reached(logits: Tensor, aim: Aim) -> Tensor:
@@ -215,8 +216,8 @@ def over(values: Tensor, like: Tensor) -> Tensor:
 
 def length(delta: Tensor) -> Tensor:
     """The 2-norm of each example: N."""
-    found: Tensor = torch.linalg.vector_norm(delta.flatten(1), dim=1)
-    return found
+    norm: Tensor = torch.linalg.vector_norm(delta.flatten(1), dim=1)
+    return norm
 
 
 def unit(delta: Tensor) -> Tensor:
@@ -267,6 +268,15 @@ class Ball(NamedTuple):
         """The nearest point of the ball, then of the bounds, in place.
 
         Linf: x + clip(at − x, −r, r); L2: x + (at − x)·min(1, r/‖at − x‖₂).
+
+        From (0.8, 0.9), which is 0.5 from the centre in L2, to balls of radius 0.25:
+
+        >>> centre, at = torch.tensor([[0.5, 0.5]]), torch.tensor([[0.8, 0.9]])
+        >>> for norm in ("Linf", "L2"):
+        ...     nearest = Ball(centre, norm, 0.25, (0.0, 1.0)).project_(at.clone())
+        ...     print(norm, nearest.double().round(decimals=4).tolist())
+        Linf [[0.75, 0.75]]
+        L2 [[0.65, 0.7]]
         """
         at.sub_(self.centre)
         if self.norm == "Linf":
@@ -280,7 +290,17 @@ class Ball(NamedTuple):
         return gradient.sign() if self.norm == "Linf" else unit(gradient)
 
     def distance(self, lead: Tensor, gradient: Tensor) -> Tensor:
-        """How far it is to where ``lead`` (N, negative) is 0, were it linear: |lead|/‖gradient‖ in the dual norm."""
+        """How far it is to where ``lead`` (N, negative) is 0, were it linear: |lead|/‖gradient‖ in the dual norm.
+
+        A logit 1 short, where the gradient is (3, −4): 1/(3 + 4) in Linf, 1/5 in L2.
+
+        >>> for norm in ("Linf", "L2"):
+        ...     ball = Ball(torch.zeros(1, 2), norm, 0.25, (0.0, 1.0))
+        ...     distance = ball.distance(torch.tensor([-1.0]), torch.tensor([[3.0, -4.0]]))
+        ...     print(norm, distance.double().round(decimals=4).tolist())
+        Linf [0.1429]
+        L2 [0.2]
+        """
         flat = gradient.flatten(1)
         return -lead / (flat.abs().sum(1) if self.norm == "Linf" else length(flat))
 
@@ -335,20 +355,20 @@ def ascend_until_reached(
     logits: Logits, ball: Neighbourhood, at: Tensor, aim: Aim, steps: int, stride: float
 ) -> Tensor:
     """As ``ascend``; an example that has arrived stays there, and is computed no more."""
-    found, left = at, torch.arange(len(at), device=at.device)
+    ends, left = at, torch.arange(len(at), device=at.device)
     at = at.clone()
     for _ in range(steps):
         if not len(left):
-            return found
+            return ends
         gradient, _, z = slope(logits, at, aim)
         if (there := reached(z, aim)).any():
-            found[left] = at
+            ends[left] = at
             on = ~there
             left, at, gradient, ball, aim = left[on], at[on], gradient[on], ball.of(on), aim.of(on)
         at.add_(ball.direction(gradient), alpha=stride)
         ball.project_(at)
-    found[left] = at
-    return found
+    ends[left] = at
+    return ends
 
 
 def retried(

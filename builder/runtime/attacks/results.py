@@ -69,7 +69,7 @@ class Robustness:
 
     ``clean`` is its accuracy on the same ``examples`` without. An example that is wrong without an attack is not
     attacked, and counts as wrong. ``worst`` is what is left where each example meets every attack with a curve;
-    none unless there are several, with the same distances in one norm. ``doubts`` say why the evaluation may mislead.
+    None unless there are several, with the same distances in one norm. ``doubts`` say why the evaluation may mislead.
     """
 
     part: str

@@ -43,9 +43,9 @@ def attack_run(
     drawn with the seed if the part has more. Runs where ``run.module`` is. Raises ``RunError`` for a run that
     cannot be attacked, ``DataError`` if its data has no such part.
     """
-    for name, one in attacks.items():
+    for name, attack in attacks.items():
         farthest = max(eps or (0.0,))
-        if one.norm == "Linf" and not one.minimal and farthest > 1:
+        if attack.norm == "Linf" and not attack.minimal and farthest > 1:
             raise RunError(
                 f"An eps of {farthest:g} is asked for, and the data's whole range is 1 for `{name}` in Linf.",
                 f"{farthest:g} was meant as {farthest:g}/255?",
@@ -69,26 +69,28 @@ class _Siege:
         self._done = self._total = 0
 
     def result(self, part: str, attacks: Mapping[str, Attack], eps: Sequence[float] | None) -> Robustness:
-        at = {name: _distances(one, eps) for name, one in attacks.items() if not one.minimal}
+        at = {name: _distances(attack, eps) for name, attack in attacks.items() if not attack.minimal}
         chunks = math.ceil(int(self._right.sum()) / AT_ONCE)
         self._total = chunks * (sum(map(len, at.values())) + len(attacks) - len(at))
         standing = {
-            name: [self._standing(with_eps(attacks[name], one)) for one in distances]
+            name: [self._standing(with_eps(attacks[name], distance)) for distance in distances]
             for name, distances in at.items()
         }
         curves = {name: self._curve(attacks[name], at[name], left) for name, left in standing.items()}
-        nearest = {name: self._nearest(one) for name, one in attacks.items() if one.minimal}
+        nearest = {name: self._nearest(attack) for name, attack in attacks.items() if attack.minimal}
         norms = {attacks[name].norm for name in at}  # the same number is another distance in another norm
         same = len(set(at.values())) == len(norms) == 1 and len(at) > 1
-        together = [torch.stack(one).all(0) for one in zip(*standing.values(), strict=True)] if same else []
+        together = (
+            [torch.stack(masks).all(0) for masks in zip(*standing.values(), strict=True)] if same else []
+        )
         clean = float(self._right.double().mean())
         strongest = min(curves, key=lambda name: sum(curves[name].accuracy), default=None)
         worst = self._curve(attacks[str(strongest)], next(iter(at.values())), together) if together else None
         right = self._right.nonzero().flatten()[:LOOKED_THROUGH]
-        found = Evaluated(self._network, self._x[right], self._y[right], self._generator, clean, curves)
-        told = tuple(doubts(found, strongest)) if len(right) else ()
+        evaluated = Evaluated(self._network, self._x[right], self._y[right], self._generator, clean, curves)
+        reasons = tuple(doubts(evaluated, strongest)) if len(right) else ()
         shown = self._pictures(strongest or next(iter(nearest)), attacks, curves)
-        return Robustness(part, len(self._x), clean, curves, nearest, worst, told, shown)
+        return Robustness(part, len(self._x), clean, curves, nearest, worst, reasons, shown)
 
     def _standing(self, attack: Attack) -> Tensor:
         """Which examples are classified rightly, without the attack and under it."""
@@ -126,7 +128,7 @@ class _Siege:
         return torch.remainder(y + others, classes)
 
     def _curve(self, attack: Attack, eps: Sequence[float], standing: Sequence[Tensor]) -> Curve:
-        return Curve(attack, tuple(eps), tuple(float(one.double().mean()) for one in standing))
+        return Curve(attack, tuple(eps), tuple(float(right.double().mean()) for right in standing))
 
     def _generator(self) -> torch.Generator:
         return torch.Generator().manual_seed(self._seed)
@@ -153,7 +155,7 @@ class _Siege:
         aim = self._targets(y, draws) if attack.targeted else y
         attacked = attack.perturb(self._network, x, aim, self._network.bounds, draws)
         with torch.no_grad():
-            odds = torch.stack([self._network(one).softmax(1) for one in (x, attacked)], dim=1)
+            odds = torch.stack([self._network(images).softmax(1) for images in (x, attacked)], dim=1)
         sure, said = odds.max(2)
         fooled = (said[:, 1] != y).nonzero().flatten()
         seen = _different(y[fooled], count)
@@ -211,10 +213,10 @@ def _examples(run: Run, part: str, examples: int, seed: int) -> tuple[Tensor, Te
     """Examples in the source's units after geometry, and their classes: all, or some drawn with the seed."""
     check_part(part)
     assert run.spec.data is not None, "asked before"
-    found = load_arrays(run.spec.data, run.spec.folder, part)
-    if found.lengths is not None:
+    arrays = load_arrays(run.spec.data, run.spec.folder, part)
+    if arrays.lengths is not None:
         raise RunError(f"The run `{run.folder}` cannot be attacked: its examples are of unequal lengths.")
-    x, y = torch.from_numpy(found.x), torch.from_numpy(found.y)
+    x, y = torch.from_numpy(arrays.x), torch.from_numpy(arrays.y)
     if len(x) > examples:
         chosen = (
             torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))[:examples].sort().values

@@ -99,8 +99,8 @@ class Graphed:
     ) -> _Bucket | None:
         """The bucket of these shapes, captured if they have come before; else nothing."""
         trains = torch.is_grad_enabled()
-        asked = tuple(trains and one.requires_grad for one in tensors)
-        shapes = tuple((one.shape, one.dtype) for one in tensors)
+        asked = tuple(trains and tensor.requires_grad for tensor in tensors)
+        shapes = tuple((tensor.shape, tensor.dtype) for tensor in tensors)
         key = (kind, shapes, asked, tensors[-1].device, torch.is_inference_mode_enabled())
         if key in self._buckets:
             self._buckets.move_to_end(key)
@@ -135,52 +135,52 @@ class _Bucket:
         self.run = run
         self.turn = 0
         self._inputs = [
-            one.detach().to(device, copy=True).requires_grad_(needed)
-            for one, needed in zip(tensors, asked, strict=True)
+            tensor.detach().to(device, copy=True).requires_grad_(needed)
+            for tensor, needed in zip(tensors, asked, strict=True)
         ]
         self.outputs, self._forward = capture(lambda: run(*self._inputs))
-        self.differentiable = [one.requires_grad for one in self.outputs]
-        self._asked = [one for one in self._inputs if one.requires_grad]
-        ends = [one for one in self.outputs if one.requires_grad]
-        self._given = [torch.zeros_like(one) for one in ends]
+        self.differentiable = [output.requires_grad for output in self.outputs]
+        self._asked = [tensor for tensor in self._inputs if tensor.requires_grad]
+        ends = [output for output in self.outputs if output.requires_grad]
+        self._given = [torch.zeros_like(output) for output in ends]
         if not ends:
             return
 
         def back() -> tuple[Tensor, ...]:
-            found = torch.autograd.grad(
+            gradients = torch.autograd.grad(
                 ends, self._asked, self._given, retain_graph=True, allow_unused=True, materialize_grads=True
             )
-            return tuple(found)
+            return tuple(gradients)
 
         self._gradients, self._backward = capture(back)
 
     def forward(self, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """What the run gives for these."""
         self.turn += 1
-        for into, one in zip(self._inputs, tensors, strict=True):
-            into.data.copy_(one)  # a replay knows nothing of autograd's versions
+        for into, tensor in zip(self._inputs, tensors, strict=True):
+            into.data.copy_(tensor)  # a replay knows nothing of autograd's versions
         self._forward()
-        return tuple(one.detach().clone() for one in self.outputs)
+        return tuple(output.detach().clone() for output in self.outputs)
 
     def backward(self, given: Sequence[Tensor]) -> list[Tensor | None]:
         """The gradients of the inputs of the last ``forward``; nothing for those that need none."""
-        ours = [one for one, kept in zip(given, self.differentiable, strict=True) if kept]
-        for into, one in zip(self._given, ours, strict=True):
-            into.copy_(one)
+        ours = [gradient for gradient, kept in zip(given, self.differentiable, strict=True) if kept]
+        for into, gradient in zip(self._given, ours, strict=True):
+            into.copy_(gradient)
         self._backward()
-        found = iter(self._gradients)
-        return [next(found).clone() if one.requires_grad else None for one in self._inputs]
+        gradients = iter(self._gradients)
+        return [next(gradients).clone() if tensor.requires_grad else None for tensor in self._inputs]
 
 
 class _Replayed(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, bucket: _Bucket, *tensors: Tensor) -> tuple[Tensor, ...]:
-        found = bucket.forward(tensors)
-        still = [one for one, kept in zip(found, bucket.differentiable, strict=True) if not kept]
+        outputs = bucket.forward(tensors)
+        still = [output for output, kept in zip(outputs, bucket.differentiable, strict=True) if not kept]
         ctx.mark_non_differentiable(*still)
         ctx.bucket, ctx.turn = bucket, bucket.turn
         ctx.save_for_backward(*tensors)
-        return found
+        return outputs
 
     @staticmethod
     def backward(ctx: Any, *given: Tensor) -> tuple[Tensor | None, ...]:
@@ -198,21 +198,21 @@ def _again(
     with torch.enable_grad():
         # Through other names: one input may be made of another, and what reaches it that way is not ours.
         inner = [
-            one.view_as(one) if twice else one.detach().requires_grad_(wanted)
-            for one, wanted in zip(tensors, needed, strict=True)
+            tensor.view_as(tensor) if twice else tensor.detach().requires_grad_(wanted)
+            for tensor, wanted in zip(tensors, needed, strict=True)
         ]
         outputs = bucket.run(*inner)
-    pairs = [(one, g) for one, g in zip(outputs, given, strict=True) if one.requires_grad]
-    found = iter(
+    pairs = [(output, g) for output, g in zip(outputs, given, strict=True) if output.requires_grad]
+    gradients = iter(
         torch.autograd.grad(
-            [one for one, _ in pairs],
-            [one for one, wanted in zip(inner, needed, strict=True) if wanted],
+            [output for output, _ in pairs],
+            [tensor for tensor, wanted in zip(inner, needed, strict=True) if wanted],
             [g for _, g in pairs],
             create_graph=twice,
             allow_unused=True,
         )
     )
-    return [next(found) if wanted else None for wanted in needed]
+    return [next(gradients) if wanted else None for wanted in needed]
 
 
 def _obstacle(x: Tensor) -> str:

@@ -43,7 +43,7 @@ def equal_in_meaning(one: Cell, other: Cell) -> Equal | Counterexample:
     said in parameters of the other. Names, order, signs, several biases for one, packed matrices and values in
     between do not count. Where the form does not show that they are equal, numbers must: small and large ones,
     over more steps than anything can be held back. Two cells called different may be equal in a way that
-    nobody writes gates: the counterexample then shows parameters that do not correspond.
+    is not searched for: the counterexample then shows parameters that do not correspond.
     """
     fairest: tuple[float, Equal] | None = None
     shown = ((candidate, _USUAL) for candidate in candidates(one, other))
@@ -63,7 +63,10 @@ def equal_in_meaning(one: Cell, other: Cell) -> Equal | Counterexample:
 
 
 def _severe(one: Cell, other: Cell) -> tuple[Condition, ...]:
-    """What must not tell the cells apart: `relu(x - 50)` shows in large inputs, `d: c_prev` after some steps."""
+    """The conditions under which equal cells must agree.
+
+    `relu(x - 50)` shows in large inputs, `d: c_prev` after some steps.
+    """
     steps = max(len(one.equations), len(other.equations)) + STEPS
     return (
         *_USUAL,
@@ -73,26 +76,28 @@ def _severe(one: Cell, other: Cell) -> tuple[Condition, ...]:
 
 
 def _plainest(candidate: Equal) -> Counterexample:
-    """Short numbers on which the cells differ, and differ much; else those that told them apart."""
+    """Short numbers on which the cells differ, and differ much; else those on which they were found to differ."""
     trials = [_trial(candidate, seed, digits=1) for seed in range(SEARCHED)]
     worst = max(trials, key=_difference)
     if _difference(worst) >= CLOSE:
         return worst
     conditions = enumerate(_severe(candidate.one, candidate.other))
-    return max((_trial(candidate, seed, one, digits=1) for seed, one in conditions), key=_difference)
+    return max(
+        (_trial(candidate, seed, condition, digits=1) for seed, condition in conditions), key=_difference
+    )
 
 
 def _whole(equal: Equal) -> bool:
-    """Whether every parameter of either cell is told."""
-    told = {leaf.name for leaf in equal.parameters}
+    """Whether the correspondence holds every parameter of both cells."""
+    matched = {leaf.name for leaf in equal.parameters}
     used = {leaf.name for combination in equal.parameters.values() for _, leaf in combination}
-    return told >= equal.other.parameters.keys() and used >= equal.one.parameters.keys()
+    return matched >= equal.other.parameters.keys() and used >= equal.one.parameters.keys()
 
 
 def _trial(
     equal: Equal, seed: int, condition: Condition = _USUAL[0], digits: int | None = None
 ) -> Counterexample:
-    """Both cells run on random numbers (of so many decimals), with the parameters as ``equal`` tells them."""
+    """Both cells run on random numbers (of so many decimals), with parameters that correspond as ``equal`` says."""
     one, other = equal.one, equal.other
     wide = one.elementwise_x is not None or other.elementwise_x is not None
     sizes = {"input": HIDDEN if wide or digits is not None else HIDDEN + 1, "hidden": HIDDEN}
@@ -119,8 +124,8 @@ def _output(cell: Cell, weights: Mapping[str, Array], x: Array) -> Array:
     tensors = {name: torch.as_tensor(array, dtype=torch.float64) for name, array in weights.items()}
     with torch.no_grad():
         output, _ = unrolled(cell, tensors, torch.from_numpy(x)[None])
-    found: Array = output[0].numpy()
-    return found
+    values: Array = output[0].numpy()
+    return values
 
 
 def _apart(a: Array, b: Array) -> float:

@@ -10,12 +10,12 @@ Four steps of one value from h = 1, step by step 2·1 + 1 = 3, 0·3 + 1 = 1, 3·
     >>> linear_scan(a, b, first).flatten().tolist()
     [3.0, 1.0, 3.0, -1.0]
 
-In rounds each step holds a line h ↦ product·h + found over the steps up to it, and a line after a line is a line:
+In rounds each step holds a line h ↦ product·h + rests over the steps up to it, and a line after a line is a line:
 (p, f) after (q, e) is (p·q, p·e + f). Two rounds reach over four steps:
 
-    start    found 3, 1, 0, 2     product 2, 0, 3, −1    (the first step has taken h = 1 in)
-    round 1  found 3, 1, 3, 2     product 2, 0, 0, −3    with the step before
-    round 2  found 3, 1, 3, −1    product 2, 0, 0, 0     with two steps before
+    start    rests 3, 1, 0, 2     product 2, 0, 3, −1    (the first step has taken h = 1 in)
+    round 1  rests 3, 1, 3, 2     product 2, 0, 0, −3    with the step before
+    round 2  rests 3, 1, 3, −1    product 2, 0, 0, 0     with two steps before
 
     >>> _doubled(a, b, first).flatten().tolist()
     [3.0, 1.0, 3.0, -1.0]
@@ -24,8 +24,8 @@ Backwards from a loss that is the sum of all four, the adjoint g[t] = 1 + a[t+1]
 g = 1, then 1 − 1·1 = 0, 1 + 3·0 = 1, 1 + 0·1 = 1. That is the gradient of b; of a it is g[t]·h[t−1], of the
 first value g[0]·a[0]:
 
-    >>> leaves = [one.requires_grad_() for one in (a, b, first)]
-    >>> [one.flatten().tolist() for one in torch.autograd.grad(linear_scan(*leaves).sum(), leaves)]
+    >>> leaves = [leaf.requires_grad_() for leaf in (a, b, first)]
+    >>> [gradient.flatten().tolist() for gradient in torch.autograd.grad(linear_scan(*leaves).sum(), leaves)]
     [[1.0, 3.0, 0.0, 3.0], [1.0, 1.0, 0.0, 1.0], [2.0]]
 """
 
@@ -47,28 +47,28 @@ def linear_scan(factor: Tensor, rest: Tensor, first: Tensor) -> Tensor:
 class _LinearScan(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, factor: Tensor, rest: Tensor, first: Tensor) -> Tensor:
-        found = _scanned(factor, rest, first)
-        ctx.save_for_backward(factor, first, found)
-        return found
+        states = _scanned(factor, rest, first)
+        ctx.save_for_backward(factor, first, states)
+        return states
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        factor, first, found = ctx.saved_tensors
+        factor, first, states = ctx.saved_tensors
         # The adjoint obeys g[t] = a[t+1]·g[t+1] + gradient[t]. Plain calls on tensors: it can be derived again.
         later = torch.cat((factor[1:], torch.zeros_like(factor[:1]))).flip(0)
         zero = torch.zeros_like(first)
         adjoint = linear_scan(later, gradient.flip(0), zero).flip(0)
-        before = torch.cat((first[None], found[:-1]))
+        before = torch.cat((first[None], states[:-1]))
         return adjoint * before, adjoint, adjoint[0] * factor[0]
 
 
 def _scanned(factor: Tensor, rest: Tensor, first: Tensor) -> Tensor:
     if factor.is_cuda:
         return _doubled(factor, rest, first)
-    found = torch.empty_like(rest)
-    cuts = found.unbind()
+    states = torch.empty_like(rest)
+    cuts = states.unbind()
     run([map(_step, cuts, rest.unbind(), factor.unbind(), (first, *cuts[:-1]))])
-    return found
+    return states
 
 
 def _step(out: Tensor, rest: Tensor, factor: Tensor, before: Tensor) -> None:
@@ -77,12 +77,12 @@ def _step(out: Tensor, rest: Tensor, factor: Tensor, before: Tensor) -> None:
 
 def _doubled(factor: Tensor, rest: Tensor, first: Tensor) -> Tensor:
     """After round k, each step holds the composition of the 2ᵏ steps up to it."""
-    found = rest.clone()
-    found[0].addcmul_(factor[0], first)
+    rests = rest.clone()
+    rests[0].addcmul_(factor[0], first)
     product = factor.clone()
     reach = 1
-    while reach < len(found):
-        found[reach:] = torch.addcmul(found[reach:], product[reach:], found[:-reach])
+    while reach < len(rests):
+        rests[reach:] = torch.addcmul(rests[reach:], product[reach:], rests[:-reach])
         product[reach:] = product[reach:] * product[:-reach]
         reach *= 2
-    return found
+    return rests

@@ -42,7 +42,7 @@ class Adjoint:
             name: like.new_empty((steps, n, h)) for name in loop.adjoints if name not in loop.members
         }
         self.slots = like.new_empty((steps, n, len(loop.slots), h))
-        touched = {one.target for one in loop.backward if isinstance(one, Carry | PullNorm)}
+        touched = {step.target for step in loop.backward if isinstance(step, Carry | PullNorm)}
         for index, name in enumerate(loop.slots):
             if Read(name) not in touched and index not in loop.landing.values():
                 self.slots[:, :, index].zero_()
@@ -50,7 +50,7 @@ class Adjoint:
         # Kernels work out coefficients on the way; what is for many steps at once is left.
         self.coefficients = loop.coefficients
         if store.compiled is not None:
-            self.coefficients = loop.worked_out(one.coefficient for one in loop.late)
+            self.coefficients = loop.worked_out(late.coefficient for late in loop.late)
         self.scratch = {
             name: like.new_empty((self.chunk, n, h))
             for name, _ in self.coefficients
@@ -70,9 +70,9 @@ class Adjoint:
         while stop > 0:
             start = max(0, stop - self.chunk)
             self._work_out(start, stop)
-            run([call for one in backward for call in self._calls(one, start, stop, matrix)])
-            for one in self.loop.late:
-                self._late(one, start, stop)
+            run([call for step in backward for call in self._calls(step, start, stop, matrix)])
+            for late in self.loop.late:
+                self._late(late, start, stop)
             stop = start
         return self._gradients()
 
@@ -80,7 +80,7 @@ class Adjoint:
         """The coefficients of these steps."""
         for name, operation in self.coefficients:
             out = self._span(Read(name), start, stop)
-            first, *rest = (self._span(one, start, stop) for one in operation.operands)
+            first, *rest = (self._span(operand, start, stop) for operand in operation.operands)
             # Of weights alone it has no steps of its own; ``out`` must have the shape of what is worked out.
             INTO[operation.function](out, first.expand_as(out), *rest)
 
@@ -139,7 +139,7 @@ class Adjoint:
     def _kernel(self, kernel: Kernel) -> Callable[..., Iterable[object]]:
         if kernel not in self._bound:
             assert self.store.compiled is not None
-            arrays = [self._array(one) for one in kernel.arrays]
+            arrays = [self._array(array) for array in kernel.arrays]
             function = self.store.compiled.function(kernel)
             self._bound[kernel] = bound(function, arrays, self.steps, self.inputs.like)
         return self._bound[kernel]
@@ -166,18 +166,18 @@ class Adjoint:
             fresh = False
             yield map(rule, into, cuts(flat[:, :, start * h : stop * h]), [matrix[names]] * len(into))
 
-    def _late(self, one: Late, start: int, stop: int) -> None:
+    def _late(self, late: Late, start: int, stop: int) -> None:
         """What a vector or a hoisted value gets from these steps."""
-        source = self._adjoint(Read(one.source))[start:stop]
-        product = source * self._span(one.coefficient, start, stop)
-        leaf = self.inputs.values[one.leaf]
+        source = self._adjoint(Read(late.source))[start:stop]
+        product = source * self._span(late.coefficient, start, stop)
+        leaf = self.inputs.values[late.leaf]
         if leaf.dim() < 3:
-            found = product.sum_to_size(leaf.shape) if leaf.dim() else product.sum()
-            self.late[one.leaf] = self.late[one.leaf] + found if one.leaf in self.late else found
+            gradient = product.sum_to_size(leaf.shape) if leaf.dim() else product.sum()
+            self.late[late.leaf] = self.late[late.leaf] + gradient if late.leaf in self.late else gradient
         else:
-            if one.leaf not in self.late:
-                self.late[one.leaf] = torch.zeros_like(leaf)
-            self.late[one.leaf][start:stop] += product
+            if late.leaf not in self.late:
+                self.late[late.leaf] = torch.zeros_like(leaf)
+            self.late[late.leaf][start:stop] += product
 
     def _gradients(self) -> tuple[Tensor | None, ...]:
         loop, n, h = self.loop, self.inputs.batch, self.hidden
@@ -217,15 +217,17 @@ class Adjoint:
                 for name in names:
                     _put(weights, name, total)
         everything = [
-            *(values.get(one) for one in (*loop.sequences, *loop.vectors)),
-            *(weights.get(one) for one in (*matrices(loop), *biases(loop))),
+            *(values.get(term) for term in (*loop.sequences, *loop.vectors)),
+            *(weights.get(name) for name in (*matrices(loop), *biases(loop))),
             *(self.members[name][0] for name in loop.carried),
         ]
-        return tuple(one if needed else None for one, needed in zip(everything, self.needed, strict=True))
+        return tuple(
+            gradient if needed else None for gradient, needed in zip(everything, self.needed, strict=True)
+        )
 
 
-def _put(found: dict[Key, Tensor], key: Key, gradient: Tensor) -> None:
-    found[key] = found[key] + gradient if key in found else gradient
+def _put(gradients: dict[Key, Tensor], key: Key, gradient: Tensor) -> None:
+    gradients[key] = gradients[key] + gradient if key in gradients else gradient
 
 
 def _product_into(into: Tensor, adjoint: Tensor, matrix: Tensor) -> None:

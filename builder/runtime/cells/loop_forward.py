@@ -37,12 +37,12 @@ def stretch(steps: int, size: int) -> int:
 def matrices(loop: Loop) -> tuple[str, ...]:
     """The names of the loop's matrices, each once."""
     products = (*loop.static, *loop.operands)
-    return tuple({one: None for product in products for _, _, names in product.runs for one in names})
+    return tuple({name: None for product in products for _, _, names in product.runs for name in names})
 
 
 def biases(loop: Loop) -> tuple[str, ...]:
     """The names of the slots' biases, each once."""
-    return tuple({one: None for names in loop.biases for one in names})
+    return tuple({name: None for names in loop.biases for name in names})
 
 
 class Inputs:
@@ -50,9 +50,9 @@ class Inputs:
 
     def __init__(self, loop: Loop, tensors: Sequence[Tensor]) -> None:
         left = iter(tensors)
-        self.values: dict[Term, Tensor] = {one: next(left) for one in (*loop.sequences, *loop.vectors)}
-        self.weights: dict[str, Tensor] = {one: next(left) for one in (*matrices(loop), *biases(loop))}
-        self.states: dict[str, Tensor] = {one: next(left) for one in loop.carried}
+        self.values: dict[Term, Tensor] = {term: next(left) for term in (*loop.sequences, *loop.vectors)}
+        self.weights: dict[str, Tensor] = {name: next(left) for name in (*matrices(loop), *biases(loop))}
+        self.states: dict[str, Tensor] = {name: next(left) for name in loop.carried}
         self.like = next(iter(self.states.values()))
         self.batch, self.hidden = self.like.shape
 
@@ -62,8 +62,8 @@ class Inputs:
 
     def packed(self, names: Sequence[str]) -> Tensor:
         """Matrices below each other."""
-        found = [self.weights[name] for name in names]
-        return found[0] if len(found) == 1 else torch.cat(found)
+        weights = [self.weights[name] for name in names]
+        return weights[0] if len(weights) == 1 else torch.cat(weights)
 
 
 class Forward:
@@ -86,7 +86,7 @@ class Forward:
         self.loop, self.inputs, self.steps, self.compiled = loop, inputs, steps, compiled
         n, h = inputs.batch, inputs.hidden
         self.stretch = stretch(steps, n * h)
-        norms = [name for name, one in loop.code.items() if one.function == "layer_norm"]
+        norms = [name for name, operation in loop.code.items() if operation.function == "layer_norm"]
         if held is None:
             empty = inputs.like.new_empty
             self.slots = empty((steps if keep else self.stretch, n, len(loop.slots), h))
@@ -133,7 +133,7 @@ class Forward:
             self.members[name][0] = state
         fills = list(self._fills())
         forward = self.loop.forward if self.compiled is None else self.compiled.forward
-        calls = [call for one in forward for call in self._calls(one)]
+        calls = [call for step in forward for call in self._calls(step)]
         if inside is not None:
             for name in self.loop.carried:
                 cuts = self._member(name)
@@ -150,7 +150,10 @@ class Forward:
         """A rule with one tensor per step for each argument; room for one stretch alone serves each anew."""
 
         def calls(start: int, stop: int) -> Iterable[object]:
-            parts = (one[start:stop] if len(one) == self.steps else one[: stop - start] for one in arguments)
+            parts = (
+                tensors[start:stop] if len(tensors) == self.steps else tensors[: stop - start]
+                for tensors in arguments
+            )
             return map(rule, *parts)
 
         return calls
@@ -163,7 +166,7 @@ class Forward:
         for product in self.loop.static:
             operand = self.inputs.values[product.operand]
             for start, stop, names in product.runs:
-                for a, b in _runs(range(start, stop), lambda one: one in filled):
+                for a, b in _runs(range(start, stop), lambda index: index in filled):
                     matrix = self.inputs.packed(names[a - start : b - start]).t()
                     bias = self._bias(a, b) if a not in filled and any(self.loop.biases[a:b]) else None
                     into = flat[:, :, a * h : b * h]
@@ -176,20 +179,22 @@ class Forward:
 
     def _bias(self, start: int, stop: int) -> Tensor:
         zero = self.inputs.like.new_zeros(self.inputs.hidden)
-        found = [
+        sums = [
             sum((self.inputs.weights[name] for name in names), zero) for names in self.loop.biases[start:stop]
         ]
-        return torch.cat(found)
+        return torch.cat(sums)
 
     def _calls(self, instruction: Instruction | Kernel) -> Iterator[Calls]:
         if isinstance(instruction, Kernel):
             assert self.compiled is not None
-            arrays = [self._array(one.term) for one in instruction.arrays]
+            arrays = [self._array(array.term) for array in instruction.arrays]
             yield bound(self.compiled.function(instruction), arrays, self.steps, self.inputs.like)
             return
         if instruction.function == "product":
             ((operand,),) = instruction.operands
-            yield from self._product(next(one for one in self.loop.operands if one.operand == operand))
+            yield from self._product(
+                next(product for product in self.loop.operands if product.operand == operand)
+            )
             return
         name, *_ = instruction.outs
         lanes = len(instruction.outs)
@@ -197,8 +202,8 @@ class Forward:
             before = self.cuts(instruction.operands[0])
             yield self._each(_normalise, self.cuts((Read(name),)), before, self.scales[name].unbind())
             return
-        out = self.cuts(tuple(Read(one) for one in instruction.outs))
-        operands = (self.cuts(one, lanes) for one in instruction.operands)
+        out = self.cuts(tuple(Read(name) for name in instruction.outs))
+        operands = (self.cuts(terms, lanes) for terms in instruction.operands)
         yield self._each(INTO[instruction.function], out, *operands)
 
     def _array(self, term: Term) -> Tensor:
@@ -224,14 +229,14 @@ class Forward:
         return self._cut[terms, lanes]
 
     def _side_by_side(self, terms: tuple[Term, ...]) -> Sequence[Tensor]:
-        if all(isinstance(one, Read) and one.name in self._place for one in terms):
-            first, last = (self._place[one.name] for one in (terms[0], terms[-1]))  # type: ignore[union-attr]
+        if all(isinstance(term, Read) and term.name in self._place for term in terms):
+            first, last = (self._place[term.name] for term in (terms[0], terms[-1]))  # type: ignore[union-attr]
             return self.slots[:, :, first : last + 1].unbind()
-        return [torch.stack([self.inputs.values[one] for one in terms])] * self.stretch
+        return [torch.stack([self.inputs.values[term] for term in terms])] * self.stretch
 
     def _one(self, term: Term, lanes: int) -> Sequence[Tensor]:
         if lanes > 1 and not isinstance(term, Constant):
-            return [one.unsqueeze(1) if one.dim() == 2 else one for one in self.cuts((term,))]
+            return [value.unsqueeze(1) if value.dim() == 2 else value for value in self.cuts((term,))]
         if isinstance(term, Read) and term.name in self.members:
             cuts = self._member(term.name)
             return cuts[:-1] if term.previous else cuts[1:]
@@ -273,17 +278,17 @@ def _stay(now: Tensor, inside: Tensor, before: Tensor) -> None:
 
 
 def _normalise(out: Tensor, operand: Tensor, scale: Tensor) -> None:
-    value, _, found = torch.native_layer_norm(operand.contiguous(), operand.shape[-1:], None, None, EPS)
+    value, _, inverse = torch.native_layer_norm(operand.contiguous(), operand.shape[-1:], None, None, EPS)
     out.copy_(value)
-    scale.copy_(found)
+    scale.copy_(inverse)
 
 
 def _runs(indices: Iterable[int], same: Callable[[int], object]) -> list[tuple[int, int]]:
     """Neighbours that are alike, as (start, stop)."""
-    found: list[tuple[int, int]] = []
-    for one in indices:
-        if found and same(found[-1][0]) == same(one):
-            found[-1] = (found[-1][0], one + 1)
+    runs: list[tuple[int, int]] = []
+    for index in indices:
+        if runs and same(runs[-1][0]) == same(index):
+            runs[-1] = (runs[-1][0], index + 1)
         else:
-            found.append((one, one + 1))
-    return found
+            runs.append((index, index + 1))
+    return runs

@@ -98,14 +98,14 @@ def run_loop(
     be had.
     """
     inputs = (
-        *(values[one] for one in loop.sequences),
-        *(values[one] for one in loop.vectors),
-        *(weights[one] for one in matrices(loop)),
-        *(weights[one] for one in biases(loop)),
-        *(states[one] for one in loop.carried),
+        *(values[term] for term in loop.sequences),
+        *(values[term] for term in loop.vectors),
+        *(weights[name] for name in matrices(loop)),
+        *(weights[name] for name in biases(loop)),
+        *(states[name] for name in loop.carried),
     )
-    found = _Loop.apply(loop, steps, inside, compiled, *inputs)
-    return dict(zip(loop.members, found, strict=True))
+    members = _Loop.apply(loop, steps, inside, compiled, *inputs)
+    return dict(zip(loop.members, members, strict=True))
 
 
 class _Loop(torch.autograd.Function):
@@ -139,16 +139,20 @@ def _again(
 ) -> tuple[Tensor | None, ...]:
     """The gradients through plain autograd, so that they can be derived once more."""
     # Through other names of the inputs: one may be made of another, and what reaches it that way is not ours.
-    tensors = [one.view_as(one) for one in tensors]
+    tensors = [tensor.view_as(tensor) for tensor in tensors]
     outputs = plain_loop(loop, Inputs(loop, tensors), ctx.steps, ctx.inside)
-    pairs = [(one, g) for one, g in zip(outputs, gradients, strict=True) if g is not None]
-    asked = [one for one, needed in zip(tensors, ctx.needs_input_grad[_OWN:], strict=True) if needed]
-    found = iter(
+    pairs = [(output, g) for output, g in zip(outputs, gradients, strict=True) if g is not None]
+    asked = [tensor for tensor, needed in zip(tensors, ctx.needs_input_grad[_OWN:], strict=True) if needed]
+    derived = iter(
         torch.autograd.grad(
-            [one for one, _ in pairs], asked, [g for _, g in pairs], create_graph=True, allow_unused=True
+            [output for output, _ in pairs],
+            asked,
+            [g for _, g in pairs],
+            create_graph=True,
+            allow_unused=True,
         )
     )
-    return tuple(next(found) if needed else None for needed in ctx.needs_input_grad[_OWN:])
+    return tuple(next(derived) if needed else None for needed in ctx.needs_input_grad[_OWN:])
 
 
 def plain_loop(loop: Loop, inputs: Inputs, steps: int, inside: Tensor | None) -> tuple[Tensor, ...]:
@@ -165,7 +169,7 @@ def plain_loop(loop: Loop, inputs: Inputs, steps: int, inside: Tensor | None) ->
                 now[Read(name)] = torch.where(inside[t], now[Read(name)], before[name])
         before = {name: now[Read(name)] for name in loop.carried}
         made.append(tuple(now[Read(name)] for name in loop.members))
-    return tuple(torch.stack(one) for one in zip(*made, strict=True))
+    return tuple(torch.stack(values_over_time) for values_over_time in zip(*made, strict=True))
 
 
 def _evaluate(loop: Loop, inputs: Inputs, now: dict[Term, Tensor]) -> None:
@@ -184,13 +188,16 @@ def _evaluate(loop: Loop, inputs: Inputs, now: dict[Term, Tensor]) -> None:
         assert isinstance(term, Read)
         if term.name in parts:
             index = loop.slots.index(term.name)
-            terms = [torch.nn.functional.linear(value(one), inputs.weights[m]) for m, one in parts[term.name]]
+            terms = [
+                torch.nn.functional.linear(value(operand), inputs.weights[m])
+                for m, operand in parts[term.name]
+            ]
             found = sum(terms[1:], terms[0])
             for bias in loop.biases[index]:
                 found = found + inputs.weights[bias]
         else:
             operation = loop.code[term.name]
-            operands = [value(one) for one in operation.operands]
+            operands = [value(operand) for operand in operation.operands]
             if operation.function == "layer_norm":
                 operands = [operands[0].expand(size)]
             found = MEANING[operation.function](*operands)

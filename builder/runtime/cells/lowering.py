@@ -68,11 +68,11 @@ def run(
         packed = pack_padded_sequence(x, counts.clamp(min=1), batch_first=True, enforce_sorted=False)
         order, back = packed.sorted_indices, packed.unsorted_indices
         assert order is not None and back is not None
-        sorted_first = [one.index_select(1, order) for one in first]
+        sorted_first = [state.index_select(1, order) for state in first]
         data, *final = operator(packed.data, packed.batch_sizes, _packed(sorted_first), flat, *options)
         whole = PackedSequence(data, packed.batch_sizes, order, back)
         sequence, _ = pad_packed_sequence(whole, batch_first=True, total_length=x.shape[1])
-        final = [one.index_select(1, back) for one in final]
+        final = [state.index_select(1, back) for state in final]
         if int(counts.min()) < 1:  # a piece of a longer sequence, where some have ended before
             inside = (counts > 0).to(x.device)[:, None]
             sequence = torch.where(inside[:, None], sequence, 0.0)
@@ -92,7 +92,7 @@ def masked(
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """One layer in one direction with ``lengths`` and without packing: on the CPU four times as fast.
 
-    Of the final states only the output's is right: torch tells no other one at a sequence's own end.
+    Of the final states only the output's is right: torch gives no other one at a sequence's own end.
     """
     assert lengths is not None
     inside = valid_steps(x, lengths)[:, :, None]
@@ -103,7 +103,7 @@ def masked(
     ends = (lengths - 1).clamp(min=0)[:, None, None].expand(-1, 1, sequence.shape[2])
     begun = (lengths > 0)[:, None]
     output = torch.where(begun, sequence.gather(1, ends)[:, 0], first[match.states[0]][0])
-    named = dict(zip(state_names, (one[0] for one in final), strict=True)) | {match.states[0]: output}
+    named = dict(zip(state_names, (state[0] for state in final), strict=True)) | {match.states[0]: output}
     return (reversed_by_length(sequence, lengths) if reverse else sequence), tuple(named.values())
 
 
@@ -122,14 +122,16 @@ def assembled(
         sizes = {"input": outer, "hidden": hidden}
         for packed, width in (("weight_ih", outer), ("weight_hh", hidden)):
             widths.append(width)
-            matrices += [_matrix(match, one, layer, sizes).reshape(-1) for one in match.blocks[packed]]
+            matrices += [
+                _matrix(match, combination, layer, sizes).reshape(-1) for combination in match.blocks[packed]
+            ]
         for packed in ("bias_ih", "bias_hh") if bias else ():
-            biases += [_bias(one, layer, x, hidden) for one in match.blocks[packed]]
+            biases += [_bias(combination, layer, x, hidden) for combination in match.blocks[packed]]
     lengths = [rows * width for width in widths] + [rows] * (2 * len(weights) * bias)
     parts = torch.split(torch.cat(matrices + biases), lengths)
     flat: list[Tensor] = []
     for at in range(0, len(widths), 2):
-        flat += [parts[at + one].view(rows, widths[at + one]) for one in (0, 1)]
+        flat += [parts[at + side].view(rows, widths[at + side]) for side in (0, 1)]
         flat += parts[len(widths) + at : len(widths) + at + 2]
     return flat, bias
 
@@ -152,15 +154,15 @@ def _matrix(
 def _bias(combination: Combination, weights: Mapping[str, Tensor], like: Tensor, hidden: int) -> Tensor:
     total: Tensor | None = None
     for factor, leaf in combination:
-        one = like.new_ones(hidden) if leaf == UNIT else weights[leaf.name]
-        scaled = one if factor == 1 else factor * one
+        bias = like.new_ones(hidden) if leaf == UNIT else weights[leaf.name]
+        scaled = bias if factor == 1 else factor * bias
         total = scaled if total is None else total + scaled
     return like.new_zeros(hidden) if total is None else total
 
 
 def _packed(states: Sequence[Tensor]) -> Any:
     """The first states as torch's operators want them: an LSTM's as a list, the others' one alone."""
-    return [one.contiguous() for one in states] if len(states) > 1 else states[0].contiguous()
+    return [state.contiguous() for state in states] if len(states) > 1 else states[0].contiguous()
 
 
 def _agree(cell: Cell, match: Match, seed: int) -> bool:
@@ -181,7 +183,9 @@ def _agree(cell: Cell, match: Match, seed: int) -> bool:
     expected, last = unrolled(cell, weights, x, states)
     direction = random(batch, steps, hidden).detach()
     given = [x, *states, *weights.values()]
-    found = torch.autograd.grad((sequence * direction).sum(), given)
+    gradients = torch.autograd.grad((sequence * direction).sum(), given)
     wanted = torch.autograd.grad((expected * direction).sum(), given)
-    pairs = zip((sequence, *(one[0] for one in final), *found), (expected, *last, *wanted), strict=True)
+    pairs = zip(
+        (sequence, *(state[0] for state in final), *gradients), (expected, *last, *wanted), strict=True
+    )
     return all(torch.allclose(a, b, rtol=CLOSE, atol=CLOSE) for a, b in pairs)

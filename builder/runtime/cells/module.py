@@ -107,7 +107,7 @@ class CellModule(nn.Module):
         self._loops: tuple[Loop, ...] | None = None
         if compile:
             regions = program.regions if program is not None and self._way == "loop" else ()
-            self._loops = tuple(one for one in regions if isinstance(one, Loop))
+            self._loops = tuple(region for region in regions if isinstance(region, Loop))
         self._places = _places(num_layers, self._directions)
         for place in self._places:
             layer = place.removesuffix("_reverse")
@@ -138,9 +138,9 @@ class CellModule(nn.Module):
             return ""
         if not self._loops:
             return "There is no loop to compile."
-        found = map(compiled_loop, self._loops)
+        loops = map(compiled_loop, self._loops)
         return next(
-            (f"Not compiled: {one}" for one in found if isinstance(one, NotCompiled)),
+            (f"Not compiled: {loop}" for loop in loops if isinstance(loop, NotCompiled)),
             "On a processor, in single precision, what stands between its products is compiled.",
         )
 
@@ -167,7 +167,7 @@ class CellModule(nn.Module):
         """The output and the final states, in the order of ``state_names``, each num_layers×N×(D·H).
 
         ``states`` are the first ones: of every name, or of the cell's states alone (carried gates then start
-        as they would), or none. They have the shapes of the final ones: going on from those is exact. Raises
+        as they would), or None. They have the shapes of the final ones: going on from those is exact. Raises
         ``ValueError`` as ``forward`` does.
         """
         lengths = lengths_of_steps(x, lengths, self._input_size)
@@ -213,13 +213,15 @@ class CellModule(nn.Module):
             for direction in range(self._directions):
                 at = layer * self._directions + direction
                 weights = self._weights(self._places[at])
-                sequence, final = run(weights, x, [one[at] for one in first], lengths, reverse=direction == 1)
+                sequence, final = run(
+                    weights, x, [state[at] for state in first], lengths, reverse=direction == 1
+                )
                 outputs.append(sequence)
                 finals.append(final)
             x = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=-1)
             if self._dropout and layer < self._num_layers - 1:
                 x = functional.dropout(x, self._dropout, self.training)
-        return self._finished(x, tuple(torch.stack(one) for one in zip(*finals, strict=True)), first)
+        return self._finished(x, tuple(torch.stack(states) for states in zip(*finals, strict=True)), first)
 
     def _lowered(
         self, x: Tensor, lengths: Tensor | None, first: Sequence[Tensor]
@@ -236,7 +238,7 @@ class CellModule(nn.Module):
         self, sequence: Tensor, finals: Sequence[Tensor], first: Sequence[Tensor]
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """The output as asked for, and the states with both directions side by side."""
-        states = tuple(self._beside(one) for one in finals)
+        states = tuple(self._beside(state) for state in finals)
         at = self.state_names.index(self._cell.output)
         return (states[at][-1] if self._output == "last" else sequence), states
 
@@ -288,13 +290,14 @@ class CellModule(nn.Module):
         *owners, last = name.split(".")
         module: nn.Module = self
         for owner in owners:
-            found = module._modules[owner]
-            assert found is not None
-            module = found
+            owned = module._modules[owner]
+            assert owned is not None
+            module = owned
         value: Tensor = getattr(module, last)  # not _parameters: a parametrisation stands there
         return value
 
     def extra_repr(self) -> str:
+        """The cell's name, its width and how it runs, as ``print`` shows the module."""
         return f"{self._cell.name}, hidden_size={self._hidden_size}, way={self._way}"
 
 
@@ -345,7 +348,7 @@ def _own(root: nn.Module, name: str, shape: tuple[int, ...]) -> None:
     """Registers an empty parameter under its dotted name. A gate's name may be that of an attribute."""
     *owners, last = name.split(".")
     for owner in owners:
-        found = root._modules.setdefault(owner, Owner())
-        assert found is not None
-        root = found
+        owned = root._modules.setdefault(owner, Owner())
+        assert owned is not None
+        root = owned
     root.register_parameter(last, nn.Parameter(torch.empty(shape)))

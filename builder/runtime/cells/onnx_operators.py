@@ -67,7 +67,7 @@ def operator(
 
 def with_operators(model: onnx.ModelProto, cells: Mapping[str, Cell]) -> None:
     """Makes ONNX's operator of every placeholder; ``cells`` are those of the network under their names."""
-    kept = {one.name: one for one in model.graph.initializer}
+    kept = {initializer.name: initializer for initializer in model.graph.initializer}
     for node in model.graph.node:
         if node.domain == OF_TORCH:
             kind = next(kind for kind in OPERATORS if kind == node.op_type)
@@ -78,7 +78,9 @@ def with_operators(model: onnx.ModelProto, cells: Mapping[str, Cell]) -> None:
             assert match is not None
             kind = match.kind
             own = (_tensor(kept[name]) for name in node.input[2 + _STATES[kind] :])
-            like = torch.empty(0, next(one.i for one in node.attribute if one.name == "input_size"))
+            like = torch.empty(
+                0, next(attribute.i for attribute in node.attribute if attribute.name == "input_size")
+            )
             packed, _ = assembled(match, [dict(zip(cell.parameters, own, strict=True))], like)
         else:
             continue
@@ -109,14 +111,14 @@ def _placeholder(
     sequence = sequence[:, 0].transpose(0, 1)
     if lengths is not None:  # ONNX does not say what the operators give past a length
         sequence = torch.where(valid_steps(x, lengths)[:, :, None], sequence, 0.0)
-    return sequence, tuple(one[0] for one in final)
+    return sequence, tuple(state[0] for state in final)
 
 
 def _fill(node: onnx.NodeProto, kind: Kind, packed: Sequence[Tensor]) -> list[onnx.TensorProto]:
     """Turns the placeholder into the operator, and gives its packed weights."""
-    given = {one.name: one.i for one in node.attribute}
+    given = {attribute.name: attribute.i for attribute in node.attribute}
     name, options, order = OPERATORS[kind]
-    outer, inner, *biases = (_reordered(one, order) for one in packed)
+    outer, inner, *biases = (_reordered(weights, order) for weights in packed)
     arrays = {"W": outer, "R": inner} | ({"B": torch.cat(biases)} if biases else {})
     made = {key: f"{node.output[0]}.{key}" for key in arrays}
     x, lengths, *states = node.input[: 2 + _STATES[kind]]

@@ -47,14 +47,14 @@ def scan_placeholder(
     if lengths is not None:
         over_time.append(valid_steps(x, lengths).transpose(0, 1)[:, :, None])
     batch, hidden = states[0].shape
-    found = torch.onnx.ops.symbolic_multi_out(
+    outputs = torch.onnx.ops.symbolic_multi_out(
         f"{DOMAIN}::{cell.name}",
         [*states, *over_time, *(weights[name] for name in cell.parameters)],
         {"hidden_size": hidden, "input_size": x.shape[2], "time_inputs": len(over_time), "reverse": reverse},
         dtypes=[x.dtype] * (len(states) + 1),
         shapes=[*[(batch, hidden)] * len(states), (x.shape[1], batch, hidden)],
     )
-    return found[-1].transpose(0, 1), tuple(found[:-1])
+    return outputs[-1].transpose(0, 1), tuple(outputs[:-1])
 
 
 def with_scans(model: onnx.ModelProto, cells: Mapping[str, Cell]) -> None:
@@ -65,7 +65,7 @@ def with_scans(model: onnx.ModelProto, cells: Mapping[str, Cell]) -> None:
 
 
 def _fill(node: onnx.NodeProto, cell: Cell) -> None:
-    given = {one.name: one.i for one in node.attribute}
+    given = {attribute.name: attribute.i for attribute in node.attribute}
     names = list(node.input)
     over_time = len(cell.state_names) + given["time_inputs"]
     weights = dict(zip(cell.parameters, names[over_time:], strict=True))
@@ -140,7 +140,7 @@ class _Body:
             case Weight(name):
                 return self._weights[name]
             case Project(matrix, operands):
-                parts = [self._wide(one) for one in operands]
+                parts = [self._wide(operand) for operand in operands]
                 joined = parts[0] if len(parts) == 1 else self._node("Concat", *parts, axis=-1)
                 return self._node("Gemm", joined, self._weights[matrix], transB=1)
             case Apply("silu", (operand,)):
@@ -155,7 +155,7 @@ class _Body:
                 return self._layer_norm(self._wide(operand))
             case Apply(function, operands):
                 operator, options = _OPERATORS[function]
-                return self._node(operator, *(self._term(one) for one in operands), **options)
+                return self._node(operator, *(self._term(operand) for operand in operands), **options)
             case Read(name) | Name(name):
                 raise ValueError(f"`{name}` stands for nothing here")
 
@@ -168,7 +168,7 @@ class _Body:
         return self._node("Expand", value, self._node("Shape", state))
 
     def _gelu(self, value: str) -> str:
-        """value·(1 + erf(value/√2))/2"""
+        """The exact GELU, value·(1 + erf(value/√2))/2."""
         error = self._node("Erf", self._node("Mul", value, self._term(Constant(0.5**0.5))))
         doubled = self._node("Mul", value, self._node("Add", error, self._term(Constant(1.0))))
         return self._node("Mul", doubled, self._term(Constant(0.5)))
@@ -187,7 +187,7 @@ def _is_wide(term: Term) -> bool:
         case Read() | Project() | Apply("layer_norm"):
             return True
         case Apply(_, operands):
-            return any(_is_wide(one) for one in operands)
+            return any(_is_wide(operand) for operand in operands)
         case _:
             return False
 

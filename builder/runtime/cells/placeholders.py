@@ -1,6 +1,6 @@
 """Whether recurrent layers may be followed to placeholders, which ``export`` fills in afterwards.
 
-Only there: a network that is handed to ``torch.onnx.export`` by others must give what everyone can read.
+By default it is not allowed: a network that a user passes to ``torch.onnx.export`` gives standard operators alone.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ _ALLOWED: Final = ContextVar("_ALLOWED", default=False)
 
 
 def placeholders_allowed() -> bool:
-    """Whether someone stands ready to fill them in."""
+    """Whether the caller is inside ``placeholders()``."""
     return _ALLOWED.get()
 
 
 @contextmanager
 def placeholders() -> Iterator[None]:
-    """Within, layers give placeholders."""
+    """Within the context, ``placeholders_allowed()`` is True."""
     before = _ALLOWED.set(True)
     try:
         yield

@@ -40,7 +40,7 @@ def unrolled(
     """The output at every step, N×T×H, and the final states, each N×H, in the order of ``state_names``.
 
     ``weights`` are keyed as ``cell.parameters``; ``x`` is N×T×I; ``states`` are the first states, each N×H,
-    or none for zeros; ``lengths`` are N whole numbers of at most T. Past its end a sequence's states stay
+    or None for zeros; ``lengths`` are N whole numbers of at most T. Past its end a sequence's states stay
     and its output is zero. With ``reverse`` each sequence is read from its own end to its start; an output
     stays at the step of what was read. ``watch`` is shown every step and what it made, the padding's too.
     """
@@ -74,7 +74,9 @@ def step(
 
 def hidden_size(cell: Cell, weights: Mapping[str, Tensor], x: Tensor) -> int:
     """The width of the states. A cell of scalars alone works on ``x`` value by value, and is as wide."""
-    sizes = (weights[name].shape[0] for name, one in cell.parameters.items() if one.kind != "scalar")
+    sizes = (
+        weights[name].shape[0] for name, parameter in cell.parameters.items() if parameter.kind != "scalar"
+    )
     return next(sizes, x.shape[-1])
 
 
@@ -98,13 +100,15 @@ def _evaluated(
         case Weight(name):
             return weights[name]
         case Project(matrix, operands):
-            parts = [_evaluated(one, weights, values, before, size) for one in operands]
+            parts = [_evaluated(operand, weights, values, before, size) for operand in operands]
             # A bare vector or number among them is as wide as a state; `x`, N×I, is as wide as it is.
-            whole = [one if one.dim() == 2 else one.expand(size) for one in parts]
+            whole = [part if part.dim() == 2 else part.expand(size) for part in parts]
             return torch.cat(whole, dim=-1) @ weights[matrix].mT
         case Apply("layer_norm", (operand,)):
             return MEANING["layer_norm"](_evaluated(operand, weights, values, before, size).expand(size))
         case Apply(function, operands):
-            return MEANING[function](*(_evaluated(one, weights, values, before, size) for one in operands))
+            return MEANING[function](
+                *(_evaluated(operand, weights, values, before, size) for operand in operands)
+            )
         case Name(text):
             raise ValueError(f"`{text}` was never resolved")

@@ -40,6 +40,6 @@ def scanned(
         return kept, torch.where(inside_t, made[cell.output], 0.0)
 
     # No two of a scan's arguments may share memory, nor may what it returns.
-    final, outputs = scan(body, tuple(one.clone() for one in first), (x.transpose(0, 1).clone(), inside))
+    final, outputs = scan(body, tuple(state.clone() for state in first), (x.transpose(0, 1).clone(), inside))
     sequence = outputs.transpose(0, 1)
     return (reversed_by_length(sequence, lengths) if reverse else sequence), tuple(final)

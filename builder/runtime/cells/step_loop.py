@@ -43,18 +43,18 @@ def run_program(
     if torch.is_autocast_enabled(x.device.type):
         dtype = torch.get_autocast_dtype(x.device.type)
         with torch.autocast(x.device.type, enabled=False):
-            lower = {name: one.to(dtype) for name, one in weights.items()}
-            before = [one.to(dtype) for one in states]
+            lower = {name: weight.to(dtype) for name, weight in weights.items()}
+            before = [state.to(dtype) for state in states]
             return run_program(program, lower, x.to(dtype), before, lengths, reverse, compiled=compiled)
     order = _order(x, lengths, reverse)
     inside = None if lengths is None else valid_steps(x, lengths).mT[..., None]
-    found = _stretches(program, weights, _read(x, order), states, inside, compiled)
-    output = _joined(found[program.output])
+    over_time = _stretches(program, weights, _read(x, order), states, inside, compiled)
+    output = _joined(over_time[program.output])
     if order is not None and reverse:
         output = _put_back(output, order)
     if inside is not None:
         output = output.masked_fill(~inside, 0.0)
-    return output.transpose(0, 1), tuple(_final(found[name], lengths) for name in program.states)
+    return output.transpose(0, 1), tuple(_final(over_time[name], lengths) for name in program.states)
 
 
 def _stretches(
@@ -73,15 +73,15 @@ def _stretches(
     steps, batch = x.shape[:2]
     whole = x.device.type != "cpu" or program.recurrence not in ("none", "linear")
     stretch = steps if whole else max(1, _STRETCH // max(1, batch * states[0].shape[-1]))
-    found: dict[str, list[Tensor]] = {name: [] for name in program.states}
+    stretches: dict[str, list[Tensor]] = {name: [] for name in program.states}
     for start in range(0, steps, stretch):
         span = slice(start, start + stretch)
         run = _Run(program, weights, x[span], states, None if inside is None else inside[span], compiled)
         run.regions()
         for name in program.states:
-            found[name].append(run.sequence(Read(name)))
-        states = [found[name][-1][-1] for name in program.states]
-    return found
+            stretches[name].append(run.sequence(Read(name)))
+        states = [stretches[name][-1][-1] for name in program.states]
+    return stretches
 
 
 def _joined(stretches: Sequence[Tensor]) -> Tensor:
@@ -89,7 +89,7 @@ def _joined(stretches: Sequence[Tensor]) -> Tensor:
 
 
 def _order(x: Tensor, lengths: Tensor | None, reverse: bool) -> Tensor | None:
-    """Which step is read when, T×N; past the end the last one again, so that nothing there is strange."""
+    """Which step is read when, T×N; past the end the last one again, so that padding never enters the loop."""
     if lengths is None and not reverse:
         return None
     time = torch.arange(x.shape[1], device=x.device)[:, None]
@@ -100,7 +100,7 @@ def _order(x: Tensor, lengths: Tensor | None, reverse: bool) -> Tensor | None:
 
 
 def _read(x: Tensor, order: Tensor | None) -> Tensor:
-    """x in the order in which it is read, time first."""
+    """The input x in the order in which it is read, time first."""
     if order is None:
         return x.transpose(0, 1).contiguous()
     n, t, size = x.shape
@@ -159,7 +159,7 @@ class _Run:
                             self._values[Read(step.name)] = self._value(step.term)
                 case Scan(name, factor, rest):
                     size = (self._steps, self._batch, self._hidden)
-                    a, b = (self._value(one).expand(size) for one in (factor, rest))
+                    a, b = (self._value(term).expand(size) for term in (factor, rest))
                     self._values[Read(name)] = linear_scan(a, b, self._states[name])
                 case Loop():
                     self._loop(region)
@@ -171,30 +171,30 @@ class _Run:
     def _cut_blocks(self, input_size: int) -> None:
         width = {"input": input_size, "hidden": self._hidden}
         for name, block in self._program.blocks.items():
-            start = sum(width[one] for one in block.before)
+            start = sum(width[kind] for kind in block.before)
             self._weights[name] = self._weights[block.matrix].narrow(1, start, width[block.width])
 
     def _loop(self, loop: Loop) -> None:
-        values = {one: self._value(one) for one in (*loop.sequences, *loop.vectors)}
+        values = {term: self._value(term) for term in (*loop.sequences, *loop.vectors)}
         states = {name: self._states[name] for name in loop.carried}
-        found = run_loop(
+        members = run_loop(
             loop, values, self._weights, states, self._steps, self._inside, compiled=self._compiled
         )
-        for name, one in found.items():
-            self._values[Read(name)] = one
+        for name, value in members.items():
+            self._values[Read(name)] = value
 
     def _packed(self, step: Packed) -> None:
         operand = self._value(step.operand)
         wide = self._weights[step.matrices[0]].shape[1]
         if operand.dim() == 0:
             operand = operand.expand(wide)
-        matrix = torch.cat([self._weights[one] for one in step.matrices])
+        matrix = torch.cat([self._weights[name] for name in step.matrices])
         bias = None
         if any(step.biases):
             zero = self._like.new_zeros(self._hidden)
-            bias = torch.cat([sum((self._weights[one] for one in names), zero) for names in step.biases])
-        found = functional.linear(operand, matrix, bias).chunk(len(step.names), -1)
-        self._values.update(zip(map(Read, step.names), found, strict=True))
+            bias = torch.cat([sum((self._weights[name] for name in names), zero) for names in step.biases])
+        products = functional.linear(operand, matrix, bias).chunk(len(step.names), -1)
+        self._values.update(zip(map(Read, step.names), products, strict=True))
 
     def _value(self, term: Term) -> Tensor:
         if term in self._values:

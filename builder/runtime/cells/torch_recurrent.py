@@ -42,7 +42,7 @@ class TorchRecurrent(nn.RNNBase):
     def forward(self, x: Tensor, lengths: Tensor | None = None, *states: Tensor) -> Tensor:
         """N×T×I to N×T×(D·H), zero past each length; with ``output: last`` to N×(D·H).
 
-        ``lengths`` are int64, N, each from 1 to T; none: all T. ``states`` as ``unroll`` gives them.
+        ``lengths`` are int64, N, each from 1 to T; None: all T. ``states`` as ``unroll`` gives them.
         """
         return self.unroll(x, lengths, states)[0]
 
@@ -71,7 +71,7 @@ class TorchRecurrent(nn.RNNBase):
         return 2 if self.bidirectional else 1
 
     def _run(self, x: Any, states: States | None) -> tuple[Any, States]:
-        """torch's own forward pass; the final states as ours."""
+        """The forward pass of ``torch.nn``; the final states as a tuple in the order of ``state_names``."""
         before = None if states is None else states if len(self.state_names) > 1 else states[0]
         sequence, after = super().forward(x, before)
         return sequence, self._ours(after if isinstance(after, tuple) else (after,))
@@ -120,7 +120,7 @@ class TorchRecurrent(nn.RNNBase):
             final.append([torch.cat(ends, -1) for ends in zip(*after, strict=True)])
             if layer < self.num_layers - 1:
                 x = functional.dropout(x, self.dropout, self.training)
-        return x, tuple(torch.stack(one) for one in zip(*final, strict=True))
+        return x, tuple(torch.stack(layers) for layers in zip(*final, strict=True))
 
     def _one_way(
         self, x: Tensor, lengths: Tensor | None, begin: States, suffix: str, *, reverse: bool
@@ -154,8 +154,8 @@ def _scan(
 ) -> tuple[States, Tensor]:
     from torch._higher_order_ops.scan import scan
 
-    found: tuple[States, Tensor] = scan(step, begin, arrives)
-    return found
+    scanned: tuple[States, Tensor] = scan(step, begin, arrives)
+    return scanned
 
 
 def _rnn_step(nonlinearity: Callable[[Tensor], Tensor]) -> Step:

@@ -44,7 +44,7 @@ class Preprocessing:
     def fit(cls, data: Data, source: DataInfo, x: Tensor | None = None) -> Preprocessing:
         """Fits ``data.preprocess``; ``x`` is the training part after geometry (N×…), in the source's range.
 
-        Raises ``DataError`` if a step needs the training part and ``x`` is none.
+        Raises ``DataError`` if a step needs the training part and ``x`` is None.
         """
         scale, shift = torch.ones(1, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
         span = source.range
@@ -100,7 +100,9 @@ class Preprocessing:
 
     def _values(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Scales and shifts in ``x``'s precision, on its device."""
-        scale, shift = (torch.tensor(one, dtype=x.dtype, device=x.device) for one in (self.scale, self.shift))
+        scale, shift = (
+            torch.tensor(values, dtype=x.dtype, device=x.device) for values in (self.scale, self.shift)
+        )
         return scale, shift
 
     def targets(self, y: Tensor) -> Tensor:
@@ -134,11 +136,14 @@ class Preprocessing:
     def from_json(cls, text: str) -> Preprocessing:
         """What ``to_json`` wrote. Raises ``DataError`` for anything else: the text may come from anyone."""
         try:
-            found = json.loads(text)
-            geometry = tuple(_geometry_step(step) for step in found["geometry"][:MAX_STEPS])
-            scale, shift = (_reals(found[key]) for key in ("scale", "shift"))
-            fitted, classes = (_texts(found[key]) for key in ("fitted", "classes"))
-            vocabulary, forecast = _texts(found.get("vocabulary", [])), found.get("forecast", False) is True
+            written = json.loads(text)
+            geometry = tuple(_geometry_step(step) for step in written["geometry"][:MAX_STEPS])
+            scale, shift = (_reals(written[key]) for key in ("scale", "shift"))
+            fitted, classes = (_texts(written[key]) for key in ("fitted", "classes"))
+            vocabulary, forecast = (
+                _texts(written.get("vocabulary", [])),
+                written.get("forecast", False) is True,
+            )
         except (
             ValueError,
             TypeError,

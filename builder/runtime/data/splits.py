@@ -190,7 +190,7 @@ def _named(parts: dict[str, Examples], name: str) -> Examples:
 def load_arrays(data: Data, folder: Path, part: str | None = None) -> Arrays:
     """Examples after geometry, before the affine step, and their targets: what a grader hands to a network.
 
-    ``part`` is ``train``, ``validation`` or ``test``; none: all examples, the source's own test part last.
+    ``part`` is ``train``, ``validation`` or ``test``; None: all examples, the source's own test part last.
     Raises ``DataError``.
     """
     source, _ = _described(data, folder)
@@ -199,9 +199,12 @@ def load_arrays(data: Data, folder: Path, part: str | None = None) -> Arrays:
         chosen = [examples, *([examples.test] if examples.test else [])]
     else:
         chosen = [_named(_parts(data, source, examples), part)]
-    x = np.concatenate([_tensors(data.geometry, one).x.numpy() for one in chosen])
-    lengths = [one.lengths for one in chosen if one.lengths is not None]  # of all of a source's, or of none
-    return Arrays(x, np.concatenate([one.y for one in chosen]), np.concatenate(lengths) if lengths else None)
+    x = np.concatenate([_tensors(data.geometry, examples).x.numpy() for examples in chosen])
+    # All of a source's examples have lengths, or none has.
+    lengths = [examples.lengths for examples in chosen if examples.lengths is not None]
+    return Arrays(
+        x, np.concatenate([examples.y for examples in chosen]), np.concatenate(lengths) if lengths else None
+    )
 
 
 def _described(data: Data, folder: Path) -> tuple[DataInfo, DataInfo]:
@@ -213,8 +216,8 @@ def _described(data: Data, folder: Path) -> tuple[DataInfo, DataInfo]:
 
 def _load(data: Data, folder: Path, source: DataInfo) -> Examples:
     examples = data.fitted.load(folder)
-    found = (len(examples.x), 0 if examples.test is None else len(examples.test.x))
-    if found != (source.examples, source.test_examples):
+    counts = (len(examples.x), 0 if examples.test is None else len(examples.test.x))
+    if counts != (source.examples, source.test_examples):
         raise DataError("the data changed while it was being read", "Run again.")
     return examples
 

@@ -78,7 +78,9 @@ def translated(network: Network, steps: int = TRACED_STEPS) -> onnx.ModelProto:
             )
         assert program is not None
         model = program.model_proto
-        cells = {one._cell.name: one._cell for one in network.modules() if isinstance(one, CellModule)}
+        cells = {
+            module._cell.name: module._cell for module in network.modules() if isinstance(module, CellModule)
+        }
         with_operators(model, cells)
         with_scans(model, cells)
         _clean(model)
@@ -92,8 +94,8 @@ def translated(network: Network, steps: int = TRACED_STEPS) -> onnx.ModelProto:
 def _clean(model: onnx.ModelProto) -> None:
     """Drops what nothing reads any more, and all that the exporter noted."""
     graph = model.graph
-    read = {name for node in _nodes(graph) for name in node.input} | {one.name for one in graph.output}
-    kept = [one for one in graph.initializer if one.name in read]
+    read = {name for node in _nodes(graph) for name in node.input} | {output.name for output in graph.output}
+    kept = [initializer for initializer in graph.initializer if initializer.name in read]
     domains = {node.domain for node in _nodes(graph)}
     imported = [entry for entry in model.opset_import if entry.domain in domains]
     del graph.initializer[:], model.opset_import[:]

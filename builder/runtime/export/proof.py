@@ -55,12 +55,12 @@ def prove(network: Network, model: onnx.ModelProto) -> Proof:
         at = ", ".join(f"{name} {size}" for name, size in {"batch": batch, **steps}.items())
         expected = _outputs(network, examples)
         try:
-            found = session.run(list(expected), {name: x.numpy() for name, x in examples.items()})
+            answers = session.run(list(expected), {name: x.numpy() for name, x in examples.items()})
         except Exception as error:
             raise ExportError(
                 f"onnxruntime cannot run the exported file at {at}: {cause_of(error)}"
             ) from error
-        for (name, wanted), got in zip(expected.items(), found, strict=True):
+        for (name, wanted), got in zip(expected.items(), answers, strict=True):
             difference, bound = _difference(name, wanted.numpy(), np.asarray(got), at)
             if difference > bound:
                 raise ExportError(
@@ -133,8 +133,8 @@ def _session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
 
 def _outputs(network: Network, examples: Examples) -> dict[str, Tensor]:
     with torch.inference_mode():
-        found = network(**examples)
-    return found if isinstance(found, dict) else {outputs_of(network)[0]: found}
+        output = network(**examples)
+    return output if isinstance(output, dict) else {outputs_of(network)[0]: output}
 
 
 def _difference(

@@ -27,7 +27,7 @@ FEATURES: Final = "gradspec features"
 class Classifier:
     """A classifier that takes examples in its source's units, after geometry; what it did to them travels along.
 
-    ``classes`` is how many it tells apart.
+    ``classes`` is the number of its classes.
     """
 
     path: str
@@ -78,7 +78,7 @@ class Classifier:
         name = self.session.get_inputs()[0].name
         wanted = [self.session.get_outputs()[output].name]
         try:
-            found = [
+            logits = [
                 torch.from_numpy(
                     self.session.run(wanted, {name: self.preprocessing(part.float()).numpy()})[0]
                 )
@@ -89,7 +89,7 @@ class Classifier:
                 f"the classifier `{self.path}` does not take examples of {list(x.shape[1:])}: {cause_of(error)}",
                 "It must have been trained on examples of the same shape.",
             ) from None
-        return torch.cat(found)
+        return torch.cat(logits)
 
 
 def _classes(model: onnx.ModelProto) -> int | None:

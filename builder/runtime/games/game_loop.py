@@ -1,11 +1,10 @@
-"""The game: a discriminator's steps, then a generator's, batch after batch. It knows of an objective only that
-there is one.
+"""The game: a discriminator's steps, then a generator's, batch after batch.
 
-A step of the discriminator takes a new batch of real examples and as many made ones, which go through it one
-after the other, so that BatchNorm never mixes them (Radford et al., "Unsupervised Representation Learning with
-Deep Convolutional GANs", 2016). Made examples carry the labels of the real ones beside them: classes are
-asked for as often as the data has them. The generator then steps on the last made examples, against the
-discriminator as it has become, whose weights get no gradient there.
+It knows the base of an objective, never which one the spec names. A step of the discriminator takes a new batch of
+real examples and as many made ones, which go through it one after the other, so that BatchNorm never mixes them
+(Radford et al., "Unsupervised Representation Learning with Deep Convolutional GANs", 2016). Made examples carry the
+labels of the real ones beside them: classes are asked for as often as the data has them. The generator then steps on
+the last made examples, against the discriminator as it has become, whose weights get no gradient there.
 """
 
 from __future__ import annotations
@@ -60,7 +59,7 @@ class GameLoop:
         self._discriminator = _network(networks, self.rules.discriminator)
         self._conditional = classes_of(self._generator) is not None
         # cuDNN's recurrent layers have no second derivative; torch's own have.
-        self._recurrent = any(isinstance(one, nn.RNNBase) for one in self._discriminator.modules())
+        self._recurrent = any(isinstance(module, nn.RNNBase) for module in self._discriminator.modules())
         self._average: Network | None = None
         if self.rules.ema is not None:
             self._average = copy.deepcopy(self._generator).requires_grad_(False)
@@ -102,6 +101,7 @@ class GameLoop:
 
     @property
     def discriminator(self) -> Network:
+        """The one network that the game judges by, as trained: it has no average."""
         return self._discriminator
 
     @property
@@ -142,7 +142,7 @@ class GameLoop:
         return {
             "networks": dict(self.networks.state_dict()),
             "average": None if self._average is None else dict(self.generator.state_dict()),
-            "optimizers": {player: one.state_dict() for player, one in self.optimizers.items()},
+            "optimizers": {player: optimizer.state_dict() for player, optimizer in self.optimizers.items()},
             "random": torch.get_rng_state(),
             "random_cuda": torch.cuda.get_rng_state(self._device) if self._device.type == "cuda" else None,
             "history": self.history,
@@ -153,8 +153,8 @@ class GameLoop:
         self.networks.load_state_dict(state["networks"])
         if self._average is not None:
             self._average.load_state_dict(state["average"])
-        for player, one in self.optimizers.items():
-            one.load_state_dict(state["optimizers"][player])
+        for player, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][player])
         self.history = list(state["history"])
         torch.set_rng_state(state["random"])
         if self._device.type == "cuda" and state["random_cuda"] is not None:
@@ -171,14 +171,14 @@ class GameLoop:
         for index, batch in enumerate(self.splits.batches(epoch - 1), 1):
             step = (epoch - 1) * batches + index  # from 1
             turns = step % self.rules.discriminator_steps == 0
-            told = (batch.y,) if self._conditional else ()
+            classes = (batch.y,) if self._conditional else ()
             noise = drawn(self.rules.noise, len(batch.x), chance).to(self._device)
             with torch.set_grad_enabled(turns):
-                made = self._asked(self._generator, noise, *told)
+                made = self._asked(self._generator, noise, *classes)
             std = self._blur(epoch - 1 + (index - 1) / batches)
-            self._discriminate(batch, made.detach(), told, std, chance, step - 1, played)
+            self._discriminate(batch, made.detach(), classes, std, chance, step - 1, played)
             if turns:
-                self._generate(made, told, std, chance, played)
+                self._generate(made, classes, std, chance, played)
                 played.generator_at.append(index)
             if watch is not None:
                 watch(RoundsDone(epoch, index, batches, played))
@@ -188,7 +188,7 @@ class GameLoop:
         self,
         batch: Batch,
         made: Tensor,
-        told: Sequence[Tensor],
+        classes: Sequence[Tensor],
         std: float,
         chance: torch.Generator,
         step: int,
@@ -196,24 +196,24 @@ class GameLoop:
     ) -> None:
         """One step of the discriminator; ``step`` counts them from 0."""
         real, made = self._blurred(batch.x, std, chance), self._blurred(made, std, chance)
-        real_logits = self._asked(self._discriminator, real, *told)
-        fake_logits = self._asked(self._discriminator, made, *told)
+        real_logits = self._asked(self._discriminator, real, *classes)
+        fake_logits = self._asked(self._discriminator, made, *classes)
         loss = self.rules.objective.discriminator_loss(real_logits, fake_logits)
         played.discriminator_losses.append(loss.detach())
         played.real_logits.append(real_logits.detach())
         played.fake_logits.append(fake_logits.detach())
         if self.rules.penalty is not None:
-            term = self.rules.penalty.term(self._score(told), real, made, chance, step)
+            term = self.rules.penalty.term(self._score(classes), real, made, chance, step)
             loss = loss if term is None else loss + term
         self._step("discriminator", loss)
         if self.rules.penalty is not None:
             self.rules.penalty.after_step(self._discriminator)
 
     def _generate(
-        self, made: Tensor, told: Sequence[Tensor], std: float, chance: torch.Generator, played: Played
+        self, made: Tensor, classes: Sequence[Tensor], std: float, chance: torch.Generator, played: Played
     ) -> None:
         """One step of the generator, which follows its average."""
-        logits = self._asked(self._discriminator, self._blurred(made, std, chance), *told)
+        logits = self._asked(self._discriminator, self._blurred(made, std, chance), *classes)
         loss = self.rules.objective.generator_loss(logits)
         played.generator_losses.append(loss.detach())
         self._step("generator", loss)
@@ -232,19 +232,19 @@ class GameLoop:
             nn.utils.clip_grad_norm_(weights, self.game.clip_grad_norm)
         optimizer.step()
 
-    def _asked(self, network: Network, x: Tensor, *told: Tensor) -> Tensor:
-        found = network(channels_last(x), *told)
-        assert isinstance(found, Tensor), "a player has one output"
-        return found
+    def _asked(self, network: Network, x: Tensor, *classes: Tensor) -> Tensor:
+        logits = network(channels_last(x), *classes)
+        assert isinstance(logits, Tensor), "a player has one output"
+        return logits
 
-    def _score(self, told: Sequence[Tensor]) -> Score:
+    def _score(self, classes: Sequence[Tensor]) -> Score:
         """The discriminator with the labels held fast, differentiable twice."""
 
         def score(x: Tensor) -> Tensor:
             if not self._recurrent:
-                return self._asked(self._discriminator, x, *told)
+                return self._asked(self._discriminator, x, *classes)
             with torch.backends.cudnn.flags(enabled=False):
-                return self._asked(self._discriminator, x, *told)
+                return self._asked(self._discriminator, x, *classes)
 
         return score
 
@@ -260,18 +260,21 @@ class GameLoop:
         """Raises ``TrainingError`` for the first loss, or a weight, that is no number."""
         spoilt = played.spoilt()
         if spoilt is not None:
-            what = f"The {spoilt.player}'s loss is not finite ({spoilt.loss}) at step {spoilt.batch}"
-            raise self._astray(what, epoch)
+            problem = f"The {spoilt.player}'s loss is not finite ({spoilt.loss}) at step {spoilt.batch}"
+            raise self._astray(problem, epoch)
         for player in PLAYERS:
             whole = torch.stack([weight.detach().isfinite().all() for weight in self._weights[player]])
             if not whole.all():
-                what = f"The {player}'s weights are not finite after step {self.splits.steps_per_epoch}"
-                raise self._astray(what, epoch)
+                problem = f"The {player}'s weights are not finite after step {self.splits.steps_per_epoch}"
+                raise self._astray(problem, epoch)
 
-    def _astray(self, what: str, epoch: int) -> TrainingError:
+    def _astray(self, problem: str, epoch: int) -> TrainingError:
         kept = f"The weights of epoch {epoch - 1} are kept." if epoch > 1 else "No epoch ended well."
         # A player's last step may have been the other's end: both rates are told.
-        rates = [f"{one.param_groups[0]['lr']:g} of the {name}" for name, one in self.optimizers.items()]
+        rates = [
+            f"{optimizer.param_groups[0]['lr']:g} of the {name}"
+            for name, optimizer in self.optimizers.items()
+        ]
         hints = [f"a lower `lr` (now {' and '.join(rates)})"]
         if self.rules.penalty is None:
             hints.append("`penalty: R1` or `penalty: GradientPenalty`")
@@ -281,14 +284,14 @@ class GameLoop:
         if self.game.clip_grad_norm is None:
             hints.append("`clip_grad_norm: 1.0`")
         return TrainingError(
-            f"{what} of epoch {epoch}. {kept}", f"Try {', '.join(hints[:-1])} or {hints[-1]}."
+            f"{problem} of epoch {epoch}. {kept}", f"Try {', '.join(hints[:-1])} or {hints[-1]}."
         )
 
 
 def _network(networks: nn.ModuleDict, name: str) -> Network:
-    found = networks[name]
-    assert isinstance(found, Network)
-    return found
+    network = networks[name]
+    assert isinstance(network, Network)
+    return network
 
 
 def _trained(network: Network) -> list[nn.Parameter]:

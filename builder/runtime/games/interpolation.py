@@ -41,15 +41,23 @@ def line(start: Tensor, end: Tensor, steps: int) -> Tensor:
 def arc(start: Tensor, end: Tensor, steps: int) -> Tensor:
     """The same on arcs: lengths stay those of normal noise, of which the middle of a line falls short.
 
+    Half way between two points at 2 from 0, at a right angle, the line is at √2 from 0 and the arc still at 2:
+
+    >>> start, end = torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 2.0]])
+    >>> line(start, end, 3).tolist()
+    [[2.0, 0.0], [1.0, 1.0], [0.0, 2.0]]
+    >>> arc(start, end, 3).double().round(decimals=4).tolist()
+    [[2.0, 0.0], [1.4142, 1.4142], [0.0, 2.0]]
+
     Source: White, "Sampling Generative Networks" (2016).
     """
-    one, other = start.flatten(1), end.flatten(1)
-    cosine = torch.cosine_similarity(one, other, dim=1).clamp(-1, 1)
+    begin, other = start.flatten(1), end.flatten(1)
+    cosine = torch.cosine_similarity(begin, other, dim=1).clamp(-1, 1)
     angle = cosine.arccos()[:, None, None]
     share = torch.linspace(0, 1, steps)[None, :, None]
     still = angle.sin().abs() < 1e-6  # the same direction, or the opposite one, to which no arc leads
     whole = torch.where(still, torch.ones_like(angle), angle.sin())
     weight, other_weight = (torch.sin(part * angle) / whole for part in (1 - share, share))
-    points = weight * one[:, None] + other_weight * other[:, None]
-    points = torch.where(still, torch.lerp(one[:, None], other[:, None], share), points)
+    points = weight * begin[:, None] + other_weight * other[:, None]
+    points = torch.where(still, torch.lerp(begin[:, None], other[:, None], share), points)
     return points.reshape(-1, *start.shape[1:])

@@ -56,16 +56,16 @@ class Judge:
         labels = None
         if classes_of(generator) is not None:
             labels = self._labels[torch.randint(len(self._labels), (len(noise),), generator=chance)]
-        told = () if labels is None else (labels,)
-        made = answers(generator, noise, *told)
+        given = () if labels is None else (labels,)
+        made = answers(generator, noise, *given)
         sampled = Sampled(
             samples=in_source_units(made, self._preprocessing, self._bounds),
             real=self.in_units(real.x),
             trained=self._trained,
             real_logits=answers(discriminator, real.x, *(() if labels is None else (real.y,))),
-            fake_logits=answers(discriminator, made, *told),
+            fake_logits=answers(discriminator, made, *given),
             data=self._data,
             folder=self._spec.folder,
             labels=labels,
         )
-        return {name: value for one in self._game.metrics for name, value in one.of(sampled).items()}
+        return {name: value for metric in self._game.metrics for name, value in metric.of(sampled).items()}

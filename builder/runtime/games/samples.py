@@ -59,8 +59,8 @@ def from_noise(run: Run, noise: Tensor, labels: Tensor | Sequence[int] | int | N
     The way between two points of noise is seen by handing in the points between them.
     """
     given = _labels(run, labels, len(noise))
-    found = answers(run.module, noise, *(() if given is None else (given,)))
-    return in_source_units(found, run.preprocessing, run.bounds)
+    made = answers(run.module, noise, *(() if given is None else (given,)))
+    return in_source_units(made, run.preprocessing, run.bounds)
 
 
 def drawn(noise: Noise, n: int, chance: torch.Generator) -> Tensor:
@@ -72,13 +72,13 @@ def drawn(noise: Noise, n: int, chance: torch.Generator) -> Tensor:
 
 
 def in_turn(network: Network, n: int) -> Tensor | None:
-    """The classes 0, 1, 2 … again and again, for ``n`` examples; none if the network is told of no class."""
+    """The classes 0, 1, 2 … again and again, for ``n`` examples; None if the network has no input of classes."""
     classes = classes_of(network)
     return None if classes is None else torch.arange(n) % classes
 
 
 def classes_of(network: Network) -> int | None:
-    """How many classes the network is told apart; none if it is told of none."""
+    """How many classes the network's input of classes has; None if it has no such input."""
     label = inputs_of(network).get("label")
     return None if label is None else label.vocabulary
 
@@ -93,9 +93,9 @@ def answers(network: Network, *inputs: Tensor) -> Tensor:
         with torch.inference_mode():
             for start in range(0, len(inputs[0]), size):
                 here = [channels_last(x[start : start + size].to(device)) for x in inputs]
-                found = network(*here)
-                assert isinstance(found, Tensor), "a player has one output"
-                parts.append(found.cpu())
+                answer = network(*here)
+                assert isinstance(answer, Tensor), "a player has one output"
+                parts.append(answer.cpu())
     finally:
         network.train(training)
     return torch.cat(parts).clone().contiguous()  # cloned: out of inference mode
@@ -108,7 +108,7 @@ def in_source_units(x: Tensor, preprocessing: Preprocessing, bounds: Range | Non
 
 
 def _labels(run: Run, labels: Tensor | Sequence[int] | int | None, n: int) -> Tensor | None:
-    """One class for each of ``n`` samples, int64; none for a run without classes."""
+    """One class for each of ``n`` samples, int64; None for a run without classes."""
     classes = classes_of(run.module)
     if classes is None:
         if labels is not None:
@@ -127,8 +127,8 @@ def _labels(run: Run, labels: Tensor | Sequence[int] | int | None, n: int) -> Te
     if given.dim() == 0:
         given = given.expand(n)
     if given.dtype not in _WHOLE or tuple(given.shape) != (n,):
-        found = f"{list(given.shape)} of {str(given.dtype).removeprefix('torch.')}"
-        raise RunError(f"{wanted}, not {found}.")
+        given_as = f"{list(given.shape)} of {str(given.dtype).removeprefix('torch.')}"
+        raise RunError(f"{wanted}, not {given_as}.")
     if not 0 <= int(given.min()) <= int(given.max()) < classes:
         raise RunError(
             f"The run knows the classes 0 to {classes - 1}, and labels from {int(given.min())} to "

@@ -78,12 +78,14 @@ class Playing(Course[GameLoop]):
 
     @property
     def over(self) -> bool:
+        """Always False: a game ends with its last epoch, never early."""
         return False
 
     def check_resumed(self) -> None:
         """A game has no scheduler: more epochs change nothing of those before."""
 
     def epoch_done(self, figures: Figures) -> None:
+        """Draws samples, then passes on the events of the epoch, the picture and the checkpoint, in this order."""
         picture = _draw(_run_of(self.loop, self.spec, self.out), self.loop)
         self.tell_epoch(figures)
         if self.watch is not None and picture is not None:
@@ -91,6 +93,7 @@ class Playing(Course[GameLoop]):
         self.tell_checkpoint()
 
     def keep(self, state: dict[str, Any]) -> None:
+        """Writes the networks as they are saved, the generator's average included; ``state`` is not needed."""
         splits = self.loop.splits
         save_weights(self.loop.saved, self.out / WEIGHTS, splits.preprocessing, splits.bounds)
 
@@ -108,8 +111,8 @@ class Playing(Course[GameLoop]):
             "parameters": spec.graph.parameters,
         }
         if loop.splits.test is not None:
-            found = loop.judge.of(loop.generator, loop.discriminator, loop.splits.test)
-            summary |= {f"test_{name}": value for name, value in numbers(found).items()}
+            figures = loop.judge.of(loop.generator, loop.discriminator, loop.splits.test)
+            summary |= {f"test_{name}": value for name, value in numbers(figures).items()}
         write_json(out / SUMMARY, summary)
         write_curves(out / CURVES, loop.history)
         write_animation(out / ANIMATION, [_picture(out, epoch) for epoch in range(1, loop.epoch + 1)])
@@ -134,7 +137,7 @@ def _draw(run: Run, loop: GameLoop) -> Path | None:
 
 def _run_of(loop: GameLoop, spec: ModelSpec, out: Path) -> Run:
     """The run as it stands."""
-    players = {name: one for name, one in loop.saved.named_children() if isinstance(one, Network)}
+    players = {name: module for name, module in loop.saved.named_children() if isinstance(module, Network)}
     fitted, bounds = loop.splits.preprocessing, loop.splits.bounds
     summary: dict[str, Any] = {}
     return Run(out, spec, loop.generator, fitted, tuple(loop.history), summary, players, bounds)

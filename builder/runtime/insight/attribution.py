@@ -117,8 +117,8 @@ def example_of_array(run: Run, x: Array, lengths: Array | None = None, index: in
         raise DataError(f"example {chosen} holds a value that is no finite number")
     ready = run.preprocessing.apply_geometry(torch.from_numpy(many[chosen : chosen + 1])).numpy()[0]
     if not wanted.fits(ready.shape):
-        found = f"{list(many.shape)} give {[len(many), *ready.shape]}"
-        raise DataError(f"the network needs {wanted}, and examples of {found}")
+        shapes = f"{list(many.shape)} give {[len(many), *ready.shape]}"
+        raise DataError(f"the network needs {wanted}, and examples of {shapes}")
     if wanted.vocabulary is not None and not 0 <= ready.min() <= ready.max() < wanted.vocabulary:
         raise DataError(f"tokens lie from 0 to {wanted.vocabulary - 1}, and some here do not")
     if lengths is None:
@@ -150,7 +150,9 @@ def explain_prediction(
     outputs = question.outputs.numpy()
     index = _index(question.classes, len(outputs), target, int(outputs.argmax()))
     asked = question.asked(index)
-    found = tuple(_attributed(one, one.attribute(asked), asked) for one in _methods(methods, asked))
+    attributed = tuple(
+        _attributed(method, method.attribute(asked), asked) for method in _methods(methods, asked)
+    )
     truth = example.y
     if truth is not None and question.step is not None and truth.ndim:
         truth = truth[question.step - 1]
@@ -165,7 +167,7 @@ def explain_prediction(
         step=question.step,
         steps=question.steps,
         words=_words(run, wanted, example.x),
-        found=found,
+        found=attributed,
     )
 
 
@@ -336,7 +338,7 @@ def _one_of(count: int, index: int, where: str) -> int:
 
 
 def _class_names(run: Run, count: int) -> tuple[str, ...]:
-    """The names of the classes that an output of ``count`` values stands for; none where it is reals."""
+    """The names of the classes that an output of ``count`` values stands for; None where it is reals."""
     names = run.preprocessing.classes
     if not names and run.spec.data is not None:
         target = run.spec.data.describe(run.spec.folder).target

@@ -55,7 +55,7 @@ class GradientFlow:
     @property
     def overflows(self) -> int | None:
         """The first step read, from 1, where a gate or a state is itself infinite or NaN; None if none is."""
-        strange = torch.stack([~one.isfinite() for one in self.seen.values.values()]).any(0).any(2).any(0)
+        strange = torch.stack([~value.isfinite() for value in self.seen.values.values()]).any(0).any(2).any(0)
         steps = (strange.flip(0) if self.reverse else strange).nonzero()
         return int(steps[0]) + 1 if len(steps) else None
 
@@ -107,8 +107,8 @@ def random_question(network: Network, spec: ModelSpec, length: int | None = None
     steps = {type_.shape[0] for type_ in types.values()}
 
     def loss() -> Tensor:
-        found = network(**inputs)
-        outputs = found if isinstance(found, dict) else dict.fromkeys(spec.graph.outputs, found)
+        answers = network(**inputs)
+        outputs = answers if isinstance(answers, dict) else dict.fromkeys(spec.graph.outputs, answers)
         kinds = spec.graph.output_types
         asked = [
             asked_of_the_end(output, len(kinds[name].shape) > 1 and kinds[name].shape[0] in steps, seed)

@@ -46,7 +46,7 @@ class ThroughTime:
     def checked(self, name: str) -> str:
         """``name``, if it is a gate or a state. Raises ``RunError``."""
         if name not in self.values:
-            known = ", ".join(f"`{one}`" for one in self.values)
+            known = ", ".join(f"`{other}`" for other in self.values)
             hint = did_you_mean(name, self.values) or f"It has {known}."
             raise RunError(f"`{self.cell.name}` has no gate or state `{name}`", hint)
         return name
@@ -56,7 +56,7 @@ class ThroughTime:
 
         None if its equation has no such product. The factor must be a value of this step.
         """
-        term = next(one.term for one in self.cell.equations if one.name == state)
+        term = next(equation.term for equation in self.cell.equations if equation.name == state)
         before = nn.functional.pad(self.values[state], (0, 0, 1, 0))[:, :-1]
         found = next((factor for factor in _factors(term, state) if factor in self.values), None)
         return None if found is None else self.values[found] * before
@@ -75,15 +75,15 @@ def through_time(
     equations = module if isinstance(module, CellModule) else twin(module, module.output)
     seen = _Seen(equations, depth, reverse)
     with torch.enable_grad(), _instead(module, seen.unroll):
-        found = loss()
+        total = loss()
     if not seen.steps:
         raise RunError(f"the network ran without its layer `{layer}`")
-    if not found.requires_grad:
+    if not total.requires_grad:
         raise RunError(f"the loss does not come from `{layer}`: there is no gradient to follow")
     steps = [seen.steps[t] for t in sorted(seen.steps)]
-    made = [one for step in steps for one in step.values() if one.requires_grad]
-    slopes = torch.autograd.grad(found, made, allow_unused=True)
-    gradient = {id(one): slope for one, slope in zip(made, slopes, strict=True) if slope is not None}
+    made = [value for step in steps for value in step.values() if value.requires_grad]
+    slopes = torch.autograd.grad(total, made, allow_unused=True)
+    gradient = {id(value): slope for value, slope in zip(made, slopes, strict=True) if slope is not None}
     values, gradients = {}, {}
     for name in steps[0]:
         along = torch.stack([step[name].detach() for step in steps], dim=1)
@@ -129,7 +129,7 @@ def _recurrent(network: nn.Module, name: str) -> CellModule | TorchRecurrent:
     if not known:
         raise RunError("the network has no recurrent layer, so nothing goes back through time")
     if name not in known:
-        listed = ", ".join(f"`{one}`" for one in known)
+        listed = ", ".join(f"`{other}`" for other in known)
         raise RunError(
             f"there is no recurrent layer `{name}`", did_you_mean(name, known) or f"There is {listed}."
         )
@@ -142,7 +142,11 @@ def _factors(term: Term, state: str) -> Iterator[str]:
     """The values of this step that the state of the step before is multiplied by."""
     for part in parts(term):
         if isinstance(part, Apply) and part.function == "multiply" and Read(state, True) in part.operands:
-            yield from (one.name for one in part.operands if isinstance(one, Read) and not one.previous)
+            yield from (
+                operand.name
+                for operand in part.operands
+                if isinstance(operand, Read) and not operand.previous
+            )
 
 
 class _Seen:

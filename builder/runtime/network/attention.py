@@ -15,9 +15,9 @@ class SelfAttention(nn.MultiheadAttention):
     """``torch.nn.MultiheadAttention`` of one sequence with itself: queries, keys and values are all ``x``."""
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:  # type: ignore[override]
-        """N×T×E to N×T×E. ``lengths`` are int64, N; none: all steps are real."""
+        """N×T×E to N×T×E. ``lengths`` are int64, N; None: all steps are real."""
         steps = x.transpose(0, 1)
-        found, _ = functional.multi_head_attention_forward(
+        attended, _ = functional.multi_head_attention_forward(
             steps,
             steps,
             steps,
@@ -35,11 +35,17 @@ class SelfAttention(nn.MultiheadAttention):
             key_padding_mask=None if lengths is None else ~valid_steps(x, lengths),
             need_weights=False,
         )
-        return found.transpose(0, 1)
+        return attended.transpose(0, 1)
 
 
 class PositionalEncoding(nn.Module):
-    """Adds sin(t/10000^(2i/E)) to feature 2i of step t, and the cosine of the same to feature 2i + 1."""
+    """Adds sin(t/10000^(2i/E)) to feature 2i of step t, and the cosine of the same to feature 2i + 1.
+
+    Four features of the steps 0 and 1, the sines of 1 and of 1/100 among them:
+
+    >>> PositionalEncoding()(torch.zeros(1, 2, 4).double()).round(decimals=4).tolist()
+    [[[0.0, 1.0, 0.0, 1.0], [0.8415, 0.5403, 0.01, 1.0]]]
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         """N×T×E to N×T×E."""

@@ -7,10 +7,10 @@ from torch import Tensor
 
 
 def lengths_of_steps(x: Tensor, lengths: Tensor | None, input_size: int) -> Tensor | None:
-    """The lengths that a recurrent layer goes by: those of an empty batch say nothing.
+    """The lengths that a recurrent layer uses: None for an empty batch.
 
-    Raises ``ValueError`` unless ``x`` is N×T×``input_size`` with T at least 1. An exporter is asked nothing: its
-    T has no value.
+    Raises ``ValueError`` unless ``x`` is N×T×``input_size`` with T at least 1. Nothing is checked during
+    an export, where T has no value.
     """
     if torch.compiler.is_exporting():
         return lengths
@@ -37,7 +37,12 @@ def valid_along(x: Tensor, lengths: Tensor, dim: int) -> Tensor:
 
 
 def reversed_by_length(x: Tensor, lengths: Tensor | None) -> Tensor:
-    """N×T×… with each sequence's own steps in reverse, and its padding where it was."""
+    """N×T×… with each sequence's own steps in reverse, and its padding where it was.
+
+    >>> x = torch.tensor([[1, 2, 3], [4, 5, 0]])
+    >>> reversed_by_length(x, torch.tensor([3, 2])).tolist()
+    [[3, 2, 1], [5, 4, 0]]
+    """
     if lengths is None:
         return x.flip(1)
     steps = torch.arange(x.shape[1], device=x.device)

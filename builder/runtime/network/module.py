@@ -91,10 +91,10 @@ class Network(nn.Module):
         given |= named
         if given.keys() - self._lengths.keys() != set(self._names):
             raise TypeError(f"expected the inputs {', '.join(names)}, found {', '.join(given) or 'none'}")
-        found = tuple(given.get(name) for name in names)
+        arranged = tuple(given.get(name) for name in names)
         if not torch.compiler.is_exporting():
-            self._check_lengths(found, least=1)
-        return found  # type: ignore[return-value]  # lengths may be left out
+            self._check_lengths(arranged, least=1)
+        return arranged  # type: ignore[return-value]  # lengths may be left out
 
     def _check_lengths(self, given: Sequence[Tensor | None], least: int) -> None:
         arrives = dict(zip((*self._names, *self._lengths), given, strict=False))
@@ -109,8 +109,8 @@ class Network(nn.Module):
             }
             steps = next(iter(sizes.values()))
             if len(set(sizes.values())) > 1:
-                told = ", ".join(f"{key} {size}" for key, size in sizes.items())
-                raise ValueError(f"the inputs share the axis {symbol}, and are of unequal lengths: {told}")
+                listed = ", ".join(f"{key} {size}" for key, size in sizes.items())
+                raise ValueError(f"the inputs share the axis {symbol}, and are of unequal lengths: {listed}")
             x = arrives[name.removesuffix(LENGTHS)]
             batch = 0 if x is None else len(x)
             if lengths.dtype != torch.int64 or tuple(lengths.shape) != (batch,):
@@ -193,8 +193,8 @@ def unrolled(
     """The outputs, and the final states of every recurrent layer under its name: for one piece of a sequence.
 
     ``lengths`` stand in the order of ``lengths_of``; 0 is allowed, for an example that has ended before.
-    ``states`` are those that the piece before ended with; a layer that has none there begins as ever. Each is
-    num_layers×N×(D·H), and still holds its graph: ``detach`` it where gradients are to stop.
+    ``states`` are those that the piece before ended with; a layer without an entry begins with its own first states.
+    Each is num_layers×N×(D·H), and still holds its graph: ``detach`` it where gradients are to stop.
     """
     given = [*inputs, *lengths]
     network._check_lengths(given, least=0)
@@ -203,7 +203,7 @@ def unrolled(
 
 
 def lengths_of(network: Network) -> tuple[str, ...]:
-    """The names under which the network takes lengths, in their order; none without free axes."""
+    """The names under which the network takes lengths, in their order; empty without free axes."""
     return tuple(network._lengths)
 
 

@@ -33,6 +33,7 @@ class Normed(nn.Module):
         """Makes up for a ``weight`` that was set anew."""
 
     def forward(self, *inputs: Tensor) -> Any:
+        """The layer's own pass, in which ``weight`` is ``divided()``; it is the parameter again after."""
         vars(self)["weight"] = self.divided()
         try:
             return super().forward(*inputs)
@@ -55,6 +56,7 @@ class Spectral(Normed):
         self.settle()
 
     def divided(self) -> Tensor:
+        """W/σ. In training u and v take one step first; σ's gradient flows through W alone."""
         if self.training:
             self._step(1)
         # Copies: a second pass moves u and v on before the first's gradient is taken (real and fake batches).
@@ -62,6 +64,7 @@ class Spectral(Normed):
         return self.weight / torch.vdot(u, torch.mv(self._matrix(), v))
 
     def settle(self) -> None:
+        """Takes the first steps of the power method again, from the u and v that are there."""
         self._step(FIRST_STEPS)
 
     def _matrix(self) -> Tensor:
@@ -76,6 +79,7 @@ class Spectral(Normed):
             functional.normalize(torch.mv(matrix.H, self.weight_u), dim=0, eps=EPS, out=self.weight_v)
 
     def extra_repr(self) -> str:
+        """The layer's own, and ``norm=spectral``."""
         return f"{super().extra_repr()}, norm=spectral"
 
 
@@ -89,16 +93,19 @@ class Weight(Normed):
         self.weight_g = nn.Parameter(self._norms())
 
     def divided(self) -> Tensor:
+        """g·W/‖W‖ by torch's fused kernel, with gradients to both."""
         return torch._weight_norm(self.weight, self.weight_g, 0)
 
     @torch.no_grad()
     def settle(self) -> None:
+        """Sets g to the norms of the new W, so that ``divided()`` is W."""
         self.weight_g.copy_(self._norms())
 
     def _norms(self) -> Tensor:
         return torch.norm_except_dim(self.weight.detach(), 2, 0)
 
     def extra_repr(self) -> str:
+        """The layer's own, and ``norm=weight``."""
         return f"{super().extra_repr()}, norm=weight"
 
 
@@ -107,6 +114,22 @@ KINDS: Final[dict[str, type[Spectral | Weight]]] = {"spectral": Spectral, "weigh
 
 def normalised(module: M, norm: str, weight_axis: int) -> M:
     """``module`` itself, which from now on computes with its ``weight`` divided by its norm.
+
+    The largest singular value of diag(3, 1) is 3; the rows of ((3, 4), (0, 2)) have the norms 5 and 2, which are what g
+    begins with:
+
+    >>> def layer(*rows):
+    ...     made = nn.Linear(2, 2, bias=False)
+    ...     made.weight = nn.Parameter(torch.tensor(rows))
+    ...     return made
+    >>> normalised(layer([3.0, 0.0], [0.0, 1.0]), "spectral", 0).eval().divided().double().round(decimals=4).tolist()
+    [[1.0, 0.0], [0.0, 0.3333]]
+    >>> made = normalised(layer([3.0, 4.0], [0.0, 2.0]), "weight", 0)
+    >>> made.weight_g.tolist()
+    [[5.0], [2.0]]
+    >>> made.weight_g = nn.Parameter(torch.ones(2, 1))
+    >>> made.divided().double().round(decimals=4).tolist()
+    [[0.6, 0.8], [0.0, 1.0]]
 
     ``weight_axis`` is the weight's axis of outputs. For `spectral` torch's global generator gives two vectors
     after what the layer itself drew, as ``spectral_norm(nn.Conv2d(…))`` would.

@@ -11,19 +11,25 @@ from builder.runtime.network.masks import valid_along
 
 
 class Mean(nn.Module):
-    """The mean along ``dim``. ``lengths`` are int64, N, each at least 1; none: all steps are real."""
+    """The mean along ``dim``. ``lengths`` are int64, N, each at least 1; None: all steps are real.
+
+    >>> Mean(1)(torch.tensor([[1.0, 2.0, 6.0], [4.0, 6.0, 0.0]]), torch.tensor([3, 2])).tolist()
+    [3.0, 5.0]
+    """
 
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.dim: Final = dim
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """The sum of the steps within each length, divided by it; a length of 0 counts as 1."""
         if lengths is None:
             return x.mean(self.dim)
         total = x.masked_fill(~valid_along(x, lengths, self.dim), 0).sum(self.dim)
         return total / lengths.to(x).clamp(min=1).reshape(-1, *(1 for _ in total.shape[1:]))
 
     def extra_repr(self) -> str:
+        """``dim=1``."""
         return f"dim={self.dim}"
 
 
@@ -35,11 +41,13 @@ class Max(nn.Module):
         self.dim: Final = dim
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """The steps past each length are −∞; without any step the result is −∞."""
         if lengths is not None:
             x = x.masked_fill(~valid_along(x, lengths, self.dim), -torch.inf)
         return x.amax(self.dim)
 
     def extra_repr(self) -> str:
+        """``dim=1``."""
         return f"dim={self.dim}"
 
 
@@ -52,6 +60,7 @@ class Select(nn.Module):
         self.index: Final = index
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Without ``lengths``, and for places from the start, plain ``select``; else a gather of N places."""
         if lengths is None or self.index >= 0:
             return x.select(self.dim, self.index)
         last = (lengths.to(x.device) - 1).clamp(min=0).reshape(-1, *(1 for _ in x.shape[1:]))
@@ -60,4 +69,5 @@ class Select(nn.Module):
         return x.gather(self.dim, last.expand(shape)).squeeze(self.dim)
 
     def extra_repr(self) -> str:
+        """``dim=1, index=-1``."""
         return f"dim={self.dim}, index={self.index}"

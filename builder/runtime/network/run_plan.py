@@ -19,7 +19,7 @@ class Segment(NamedTuple):
     """A straight piece of the network.
 
     Its first layer reads the slots ``reads``, each next one the layer before; the last's value fills the slot
-    ``fills``. ``drops`` are the slots nobody reads later.
+    ``fills``. ``drops`` are the slots that no later layer reads.
     """
 
     reads: tuple[int, ...]
@@ -37,7 +37,7 @@ class Carried:
 
 
 class Masked(NamedTuple):
-    """A layer that is called with lengths (the slot ``lengths``, or none) or whose states are read.
+    """A layer that is called with lengths (the slot ``lengths``, or None) or whose states are read.
 
     It begins with the states in the slot ``begins``, if any, those of them that ``taken`` counts off, in its own
     order; its final states fill the slot ``ends``, and the last layer's i-th state the slot of each (i, slot) of
@@ -111,7 +111,7 @@ def planned(graph: Graph, made: dict[str, nn.Module]) -> Plan:
     read = set(readers) | {_states(use.starts_from) for use in graph.layers if use.starts_from}
     given = [*graph.inputs, *(f"{name}/lengths" for name in dict.fromkeys(graph.lengths.values()))]
     made_here = [
-        name for run in runs for name in (run[-1].name, *(one for one in _beside(run[-1]) if one in read))
+        name for run in runs for name in (run[-1].name, *(name for name in _beside(run[-1]) if name in read))
     ]
     slots = {name: slot for slot, name in enumerate([*given, *made_here])}
     last_read = {name: index for index, run in enumerate(runs) for name in _reads(run[0])}
@@ -119,12 +119,12 @@ def planned(graph: Graph, made: dict[str, nn.Module]) -> Plan:
     for index, run in enumerate(runs):
         first, name = run[0], run[-1].name
         drops = tuple(
-            slots[one]
-            for one in dict.fromkeys(_reads(first))
-            if last_read[one] == index and one not in results
+            slots[name]
+            for name in dict.fromkeys(_reads(first))
+            if last_read[name] == index and name not in results
         )
         if not _alone(first):
-            reads = tuple(slots[one] for one in first.inputs)
+            reads = tuple(slots[name] for name in first.inputs)
             steps.append(Segment(reads, tuple(made[use.name] for use in run), slots[name], drops))
             continue
         ports = tuple(
@@ -145,7 +145,7 @@ def planned(graph: Graph, made: dict[str, nn.Module]) -> Plan:
                 recurrent=isinstance(first.layer, RecurrentLayer),
             )
         )
-    return Plan(_chain(graph, made, slots), tuple(steps), tuple(slots[one] for one in results), len(slots))
+    return Plan(_chain(graph, made, slots), tuple(steps), tuple(slots[name] for name in results), len(slots))
 
 
 def _chain(graph: Graph, made: dict[str, nn.Module], slots: dict[str, int]) -> tuple[nn.Module, ...] | None:

@@ -34,16 +34,16 @@ def save_checkpoint(folder: Path, epoch: int, state: dict[str, Any]) -> None:
 
 
 def load_checkpoint(folder: Path) -> dict[str, Any] | None:
-    """The state that was saved, tensors on the CPU, or none if there is no checkpoint.
+    """The state that was saved, tensors on the CPU, or None if there is no checkpoint.
 
     Raises ``RunError`` if there is one and it cannot be read.
     """
     if not (folder / STATE).exists():
         return None
     try:
-        found = json.loads((folder / STATE).read_text(encoding="utf-8"))
-        name = Path(found["tensors"]).name
-        state = _unpack(found["state"], load_file(folder / name))
+        stored = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        name = Path(stored["tensors"]).name
+        state = _unpack(stored["state"], load_file(folder / name))
         if not isinstance(state, dict):
             raise TypeError(state)
         return state

@@ -77,7 +77,9 @@ def load_run(folder: Path | str) -> Run:
     metadata = load_weights(built, folder / WEIGHTS, spec.graph.state)
     built.eval()
     players = (
-        {name: one for name, one in built.named_children() if isinstance(one, Network)} if several else {}
+        {name: module for name, module in built.named_children() if isinstance(module, Network)}
+        if several
+        else {}
     )
     module = players[spec.adversarial.generator] if spec.adversarial is not None else built
     assert isinstance(module, Network)
@@ -144,7 +146,7 @@ def check_folder(out: Path, spec: ModelSpec, resume: bool) -> None:
     """Checks that a new run can be written to ``out``, or that it holds the same run, to be resumed.
 
     ``train.epochs`` may have changed, nothing else. Raises ``RunError`` otherwise, for a folder that is not
-    empty, for nothing to resume, and for a spec there that is none.
+    empty, for nothing to resume, and for a spec there that cannot be read.
     """
     if not resume:
         if out.exists() and not out.is_dir():

@@ -72,17 +72,17 @@ def unknown_in(run: Run, start: str) -> tuple[str, ...]:
 
 
 def listed(characters: Iterable[str]) -> str:
-    """Characters as they are told, the first twenty of many.
+    r"""Characters as a message shows them, at most the first twenty.
 
-    >>> listed("a\\n")
-    "'a' '\\\\n'"
+    >>> listed("a\n")
+    "'a' '\\n'"
     """
     shown = [repr(character) for character in characters]
     return " ".join(shown[:MOST_LISTED]) + (" …" if len(shown) > MOST_LISTED else "")
 
 
 def _unknown(start: str, vocabulary: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(one for one in start if one not in vocabulary[1:]))
+    return tuple(dict.fromkeys(character for character in start if character not in vocabulary[1:]))
 
 
 def _step(network: Network, shown: Tensor, states: dict[str, States]) -> tuple[Tensor, dict[str, States]]:

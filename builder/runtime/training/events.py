@@ -1,4 +1,4 @@
-"""What a run tells whoever watches it: typed events, nothing printed."""
+"""The events that ``train`` passes to its argument ``watch``. They are typed data; nothing is printed."""
 
 from __future__ import annotations
 

@@ -194,9 +194,9 @@ class Loop:
         states: dict[str, States] = {}
         for piece in pieces(batch, self.train.truncate):
             with self._precision:
-                found, ends = unrolled(self.network, (piece.x,), (piece.lengths,), states)
-                assert isinstance(found, Tensor), "a spec that is trained has one output"
-                output, target = scored(found, piece, per_step)
+                outputs, ends = unrolled(self.network, (piece.x,), (piece.lengths,), states)
+                assert isinstance(outputs, Tensor), "a spec that is trained has one output"
+                output, target = scored(outputs, piece, per_step)
                 loss = self._criterion(output, target)
             yield loss, len(target)
             if self.train.carry_state:
@@ -207,13 +207,13 @@ class Loop:
         part = self.splits.validation
         if part is None:
             return dict.fromkeys(names)
-        found = measure(
+        figures = measure(
             self.network, part, self.train, "validation", self._precision, self.splits.preprocessing
         )
-        self._finite(found["validation_loss"], "validation", epoch)
+        self._finite(figures["validation_loss"], "validation", epoch)
         if self.robust_accuracy is not None:
-            found[ROBUST_ACCURACY] = self.robust_accuracy(part, epoch)
-        return numbers({name: found[name] for name in names})
+            figures[ROBUST_ACCURACY] = self.robust_accuracy(part, epoch)
+        return numbers({name: figures[name] for name in names})
 
     def _step_scheduler(self, figures: Figures) -> None:
         match self.train.scheduler:

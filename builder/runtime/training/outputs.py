@@ -55,7 +55,7 @@ def _figures(
     output, target = scored(output, batch, part.per_step)
     loss = train.loss.build(output.device)(output, target)
     figures = {f"{prefix}_loss": float(loss) / (len(target) if sums(train) else 1)}
-    values, targets = (preprocessing.in_units(one).cpu().numpy() for one in (output, target))
+    values, targets = (preprocessing.in_units(values).cpu().numpy() for values in (output, target))
     for metric in train.metrics:
         figures[f"{prefix}_{type(metric).__name__}"] = metric.of(values, targets)
     return figures
@@ -97,8 +97,8 @@ def outputs(
             for start in range(0, len(x), size):
                 here = slice(start, start + size)
                 batch = channels_last(x[here].to(device))
-                found = network(batch) if lengths is None else network(batch, lengths[here])
-                parts.append(found if isinstance(found, dict) else {outputs_of(network)[0]: found})
+                output = network(batch) if lengths is None else network(batch, lengths[here])
+                parts.append(output if isinstance(output, dict) else {outputs_of(network)[0]: output})
             return {name: torch.cat([part[name] for part in parts]).float() for name in outputs_of(network)}
     finally:
         network.train(training)
@@ -110,5 +110,5 @@ def sums(train: Train) -> bool:
 
 
 def numbers(figures: dict[str, float]) -> dict[str, float | None]:
-    """The figures as JSON can hold them: none where one is no number."""
+    """The figures as JSON can hold them: None for NaN and the infinities."""
     return {name: value if math.isfinite(value) else None for name, value in figures.items()}

@@ -46,7 +46,7 @@ class Played:
 
     def spoilt(self) -> Spoilt | None:
         """The first loss that is not finite."""
-        found = [
+        losses = [
             Spoilt("discriminator", number, loss)
             for number, loss in enumerate(_values(self.discriminator_losses), 1)
             if not abs(loss) < float("inf")
@@ -55,7 +55,9 @@ class Played:
             for number, loss in zip(self.generator_at, _values(self.generator_losses), strict=True)
             if not abs(loss) < float("inf")
         ]
-        return min(found, key=lambda one: (one.batch, one.player), default=None)  # the discriminator's first
+        return min(
+            losses, key=lambda loss: (loss.batch, loss.player), default=None
+        )  # the discriminator's first
 
 
 def _values(losses: list[Tensor]) -> list[float]:
@@ -67,4 +69,8 @@ def _mean(losses: list[Tensor]) -> float | None:
 
 
 def _score(logits: list[Tensor]) -> float | None:
-    return float(torch.cat([one.flatten() for one in logits]).sigmoid().double().mean()) if logits else None
+    return (
+        float(torch.cat([scores.flatten() for scores in logits]).sigmoid().double().mean())
+        if logits
+        else None
+    )

@@ -83,7 +83,7 @@ class Course(ABC, Generic[Kind]):
 
     @abstractmethod
     def epoch_done(self, figures: Figures) -> None:
-        """Draws and tells what an epoch brought, once its figures and checkpoint are on the disk."""
+        """Passes the epoch's events to ``watch``. Its figures and its checkpoint are on the disk by then."""
 
     @abstractmethod
     def keep(self, state: dict[str, Any]) -> None:
@@ -91,23 +91,23 @@ class Course(ABC, Generic[Kind]):
 
     @abstractmethod
     def finish(self) -> Run:
-        """Saves the weights, says how good they are, then tries the export."""
+        """Saves the weights, evaluates them, then exports the network and checks the export."""
 
     @final
     def tell_epoch(self, figures: Figures) -> None:
-        """Tells the watch of the epoch that is done."""
+        """Calls ``watch`` with ``EpochDone``."""
         if self.watch is not None:
             self.watch(EpochDone(self.loop.epoch, self.epochs, figures))
 
     @final
     def tell_checkpoint(self) -> None:
-        """Tells the watch that the epoch is saved."""
+        """Calls ``watch`` with ``CheckpointSaved``."""
         if self.watch is not None:
             self.watch(CheckpointSaved(self.loop.epoch, self.out / CHECKPOINT))
 
     @final
     def proved(self, run: Run, summary: dict[str, Any], proof: Proof) -> None:
-        """Adds the export's proof to the run's summary, and tells the watch."""
+        """Adds the export's proof to the run's summary, and calls ``watch`` with ``Exported``."""
         summary["onnx"] = asdict(proof)
         write_json(self.out / SUMMARY, summary)
         if self.watch is not None:

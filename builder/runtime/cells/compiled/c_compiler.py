@@ -33,8 +33,8 @@ def compiler() -> tuple[str, ...]:
     """
     asked = os.environ.get("CC", "").strip()
     for command in ([asked], _words(asked)) if asked else ([name] for name in _COMPILERS):
-        if found := shutil.which(command[0]):
-            return (found, *command[1:])
+        if path := shutil.which(command[0]):
+            return (path, *command[1:])
     names = f"`{_words(asked)[0]}` (as CC says)" if asked else ", ".join(f"`{name}`" for name in _COMPILERS)
     raise NotCompiled(f"No C compiler was found: looked for {names}.")
 
@@ -54,13 +54,13 @@ def compiled(source: str) -> Callable[[str], Callable[..., None]]:
     no compiler, if it fails or takes long, and if what it makes cannot be loaded; and for a name that is no
     function's.
     """
-    found = _library(source)
-    if isinstance(found, NotCompiled):
-        raise NotCompiled(*found.args)
+    library = _library(source)
+    if isinstance(library, NotCompiled):
+        raise NotCompiled(*library.args)
 
     def function(name: str) -> Callable[..., None]:
         try:
-            made = found[name]
+            made = library[name]
         except AttributeError as error:
             raise NotCompiled(f"The compiled cell has no function `{name}`.") from error
         made.restype = None
@@ -111,7 +111,7 @@ def _run(command: list[str], source: str, seconds: float) -> str | None:
         raise NotCompiled(f"`{command[0]}` could not be run: {error}.") from error
     with process:
         try:
-            _, told = process.communicate(source, timeout=max(0.0, seconds))
+            _, errors = process.communicate(source, timeout=max(0.0, seconds))
         except subprocess.TimeoutExpired as error:
             _end(process)
             raise NotCompiled(f"`{command[0]}` took longer than {_SECONDS:g} seconds.") from error
@@ -120,8 +120,8 @@ def _run(command: list[str], source: str, seconds: float) -> str | None:
             raise
     if process.returncode == 0:
         return None
-    lines = told.strip().splitlines() or [f"it ended with {process.returncode}"]
-    return next((one for one in lines if "error" in one), lines[0]).rstrip(".")
+    lines = errors.strip().splitlines() or [f"it ended with {process.returncode}"]
+    return next((line for line in lines if "error" in line), lines[0]).rstrip(".")
 
 
 def _end(process: subprocess.Popen[str]) -> None:

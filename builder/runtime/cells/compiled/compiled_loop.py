@@ -38,7 +38,7 @@ class CompiledLoop:
         self.backward: Sequence[Backward | Kernel] = made.backward
         of_name = compiled(made.source)
         both = (*made.forward, *made.backward)
-        self._functions = {one.name: of_name(one.name) for one in both if isinstance(one, Kernel)}
+        self._functions = {kernel.name: of_name(kernel.name) for kernel in both if isinstance(kernel, Kernel)}
         for function in self._functions.values():
             function.argtypes = (*[ctypes.c_void_p] * 3, *[ctypes.c_int64] * 3)  # type: ignore[attr-defined]
 
@@ -66,13 +66,13 @@ def _tell(sentence: str) -> None:
 
 
 def kernels_for(loop: Loop, tensors: Iterable[Tensor]) -> CompiledLoop | None:
-    """The loop compiled, if that works on what it reads, if nobody follows what torch does, and if it can be had."""
+    """The compiled loop, or None: for other tensors than plain floats, while torch traces, and if compiling failed."""
     traced = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
     followed = torch._C._len_torch_dispatch_stack() or traced
     if followed or not all(map(_plain_floats, tensors)):
         return None
-    found = compiled_loop(loop)
-    return found if isinstance(found, CompiledLoop) else None
+    compiled = compiled_loop(loop)
+    return compiled if isinstance(compiled, CompiledLoop) else None
 
 
 def _plain_floats(tensor: Tensor) -> bool:
@@ -94,18 +94,18 @@ def bound(
     ``steps`` steps have room for one stretch alone, which begins with the first.
     """
     n, h = like.shape
-    whole = [_over_rows(one, n, h) for one in arrays]
+    whole = [_over_rows(array, n, h) for array in arrays]
     count = len(whole)
     pointers, lengths = ctypes.c_void_p * count, ctypes.c_int64 * count
-    over = lengths(*(one.stride(0) if one.dim() == 3 else 0 for one in whole))
-    row = lengths(*(one.stride(1) if one.dim() == 3 else 0 for one in whole))
-    later = [one.dim() == 3 and len(one) == steps for one in whole]
+    over = lengths(*(array.stride(0) if array.dim() == 3 else 0 for array in whole))
+    row = lengths(*(array.stride(1) if array.dim() == 3 else 0 for array in whole))
+    later = [array.dim() == 3 and len(array) == steps for array in whole]
 
     def run(start: int, stop: int, *, backwards: bool = False) -> Iterable[object]:
         begins = pointers(
             *(
-                one.data_ptr() + (start * stride * _ITEM if moves else 0)
-                for one, stride, moves in zip(whole, over, later, strict=True)
+                array.data_ptr() + (start * stride * _ITEM if moves else 0)
+                for array, stride, moves in zip(whole, over, later, strict=True)
             )
         )
         call = partial(function, begins, over, row, n, h)

@@ -64,3 +64,18 @@ def test_factors_that_vanish_or_grow_are_safe() -> None:
     found = linear_scan(factor, torch.ones(2000, 1, 2), torch.zeros(1, 2))
     assert found.isfinite().all()
     assert found[-1, 0, 0] == 1
+
+
+def test_the_rounds_of_the_worked_example() -> None:
+    """The table of the docstring: every step's line after the line ``reach`` steps before it."""
+    lines = [(2, 1), (0, 1), (3, 0), (-1, 2)]
+    lines[0] = (2, 2 * 1 + 1)  # the first step takes h = 1 in
+    table = [lines]
+    for reach in (1, 2):
+        before = table[-1]
+        table.append(
+            before[:reach]
+            + [(p * q, p * e + f) for (p, f), (q, e) in zip(before[reach:], before[:-reach], strict=True)]
+        )
+    assert [[rest for _, rest in row] for row in table] == [[3, 1, 0, 2], [3, 1, 3, 2], [3, 1, 3, -1]]
+    assert [[product for product, _ in row] for row in table] == [[2, 0, 3, -1], [2, 0, 0, -3], [2, 0, 0, 0]]
