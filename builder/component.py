@@ -212,6 +212,7 @@ class Section(_Mark):
 
 
 def label_of(cls: type[Component]) -> str:
+    """How messages call it: its key (``train``), or its class's name."""
     return cls.section_key or cls.__name__
 
 

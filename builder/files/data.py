@@ -42,9 +42,9 @@ class Table(NamedTuple):
 
 
 def read_data(folder: Path, path: str | None, shipped: str | None) -> str:
-    """The text of the file ``path``, inside ``folder``, or of the shipped file ``shipped``.
+    r"""The text of the file ``path``, inside ``folder``, or of the shipped file ``shipped``.
 
-    Line ends become ``\\n``. Raises ``Cause``, with the field, for a path that leaves the folder, and for a
+    Line ends become ``\n``. Raises ``Cause``, with the field, for a path that leaves the folder, and for a
     file that is missing, no plain file, larger than 64 MiB, or not UTF-8.
     """
     if shipped is not None:

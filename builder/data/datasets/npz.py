@@ -82,6 +82,10 @@ class NPZ(Dataset):
         return self
 
     def describe(self, folder: Path) -> DataInfo:
+        """Reads the headers of the arrays, and of their values the labels alone.
+
+        Raises ``Cause`` for arrays that are missing or do not fit together.
+        """
         with self._open(folder) as archive:
             headers = self._headers(archive)
             (x, y), test = self._pair(headers), self._test(headers)
@@ -107,6 +111,7 @@ class NPZ(Dataset):
         )
 
     def load(self, folder: Path) -> Examples:
+        """Reads the arrays, without pickle. Raises ``DataError`` where ``describe`` raises ``Cause``."""
         try:
             target = self.describe(folder).target
             with self._open(folder) as archive:

@@ -62,6 +62,7 @@ class Addition(Transform):
     stage = "augment"
 
     def rule(self, arrives: TensorType) -> TensorType:
+        """The same shape: added examples are of the batch's."""
         return arrives
 
     @abstractmethod

@@ -68,6 +68,7 @@ class CW(Attack):
     binary_search_steps: Count = 9
 
     def search(self, logits: Logits, ball: Neighbourhood, aim: Aim, generator: Generator) -> Tensor:
+        """A search by Adam for each value of c; the nearest example found counts."""
         import torch
 
         found = ball.centre.clone()

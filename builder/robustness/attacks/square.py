@@ -53,6 +53,7 @@ class Square(Attack):
     restarts: Count = 1
 
     def search(self, logits: Logits, ball: Neighbourhood, aim: Aim, generator: Generator) -> Tensor:
+        """Queries of the logits alone, without gradients, from each of ``restarts`` starts."""
         import torch
 
         from builder.runtime.attacks.perturbation import retried
@@ -132,8 +133,10 @@ def _sides(size: Sequence[int], share: float, least: int = 1) -> list[int]:
 
 
 def _window(size: Sequence[int], sides: Sequence[int], chance: _Chance) -> tuple[list[Tensor], Tensor]:
-    """A window for each example anywhere: where each place lies in it, along each axis (N×1×…×axis×…), and
-    whether it does (N×1×axes…)."""
+    """A window for each example, anywhere.
+
+    Where each place lies in it, along each axis (N×1×…×axis×…), and whether it does (N×1×axes…).
+    """
     import torch
 
     places, inside = [], torch.ones((), dtype=torch.bool, device=chance.left.device)
