@@ -95,12 +95,14 @@ class NPZ(Dataset):
             raise Cause(
                 f"`x_test` holds examples of {list(test[0].shape[1:])}, and `x_train` of {list(x.shape[1:])}"
             )
-        for one, values in ((x, y), *([test] if test else [])):
-            if one.shape[:1] != values.shape[:1]:
-                found = values.shape[0] if values.shape else "none"
-                raise Cause(f"`{one.name}` holds {one.shape[0]} examples, and `{values.name}` {found}")
-            if not one.shape[0]:
-                raise Cause(f"`{one.name}` holds no example")
+        for examples, targets in ((x, y), *([test] if test else [])):
+            if examples.shape[:1] != targets.shape[:1]:
+                count = targets.shape[0] if targets.shape else "none"
+                raise Cause(
+                    f"`{examples.name}` holds {examples.shape[0]} examples, and `{targets.name}` {count}"
+                )
+            if not examples.shape[0]:
+                raise Cause(f"`{examples.name}` holds no example")
         return DataInfo(
             TensorType(shape, self.vocabulary),
             target,

@@ -71,11 +71,11 @@ class nearest_neighbours(Measure):
         import torch
 
         count = min(self.of_nearest, len(trained))
-        found = [torch.empty(0, count)]
+        distances = [torch.empty(0, count)]
         for part in torch.split(points.float(), CHUNK):
             shifted = [_distances(*both) for both in self._overlaps(part, trained.float())]
-            found.append(torch.stack(shifted).amin(0).topk(count, largest=False).values)
-        return torch.cat(found)
+            distances.append(torch.stack(shifted).amin(0).topk(count, largest=False).values)
+        return torch.cat(distances)
 
     def _overlaps(self, x: Tensor, other: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """What two sets of images share under each shift of one; anything else as it is."""

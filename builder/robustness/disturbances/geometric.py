@@ -113,7 +113,7 @@ class Shift(Disturbance):
         wide = pad(x, (far, far, far, far), value=self.fill)
         moved = torch.empty_like(x)
         for number, (down, right) in enumerate(_DIRECTIONS):
-            chosen = torch.tensor([place for place, one in enumerate(directions) if one == number])
+            chosen = torch.tensor([place for place, drawn in enumerate(directions) if drawn == number])
             if len(chosen):
                 top, left = far - down * far, far - right * far
                 moved[chosen] = wide[chosen, :, top : top + height, left : left + width]
