@@ -107,12 +107,12 @@ class Catalogue(Generic[C]):
     @cached_property
     def _modules(self) -> dict[str, str]:
         """Each name's module, read from the files' text without importing any."""
-        found = find_spec(self._package)
-        assert found is not None, f"there is no module {self._package}"
-        if found.submodule_search_locations is None:  # one family file
-            sources = [(self._package, Path(str(found.origin)))]
+        package = find_spec(self._package)
+        assert package is not None, f"there is no module {self._package}"
+        if package.submodule_search_locations is None:  # one family file
+            sources = [(self._package, Path(str(package.origin)))]
         else:
-            folder = Path(found.submodule_search_locations[0])
+            folder = Path(package.submodule_search_locations[0])
             sources = [(f"{self._package}.{file.stem}", file) for file in sorted(folder.glob("*.py"))]
         return {
             name: module
@@ -212,6 +212,7 @@ class Section(_Mark):
 
 
 def label_of(cls: type[Component]) -> str:
+    """How messages call it: its key (``train``), or its class's name."""
     return cls.section_key or cls.__name__
 
 

@@ -209,7 +209,7 @@ def _sorted(errors: Iterable[SpecError]) -> tuple[SpecError, ...]:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that ``name`` was most likely meant to be, or none.
+    """The known name that ``name`` was most likely meant to be, or None.
 
     >>> nearest("Conv2D", ["Conv2d", "Linear"])
     'Conv2d'
@@ -230,7 +230,7 @@ def _fold(name: str) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
-    """A hint with the nearest right spelling, or a list of the few there are, or none.
+    """A hint with the nearest right spelling, or a list of the few there are, or None.
 
     >>> did_you_mean("Linear(10)", ["Conv2d", "Linear"])
     'Write `Linear: 10`, with a space after the colon.'

@@ -136,13 +136,13 @@ def _one_or(length: int, least: int | None, expected: str) -> Callable[[Any], in
 
 
 def _reals(expected: str, length: int | None, least: float | None) -> Callable[[Any], tuple[float, ...]]:
-    one = _real("a real number", least, None)
+    real = _real("a real number", least, None)
 
     def check(value: Any) -> tuple[float, ...]:
         if not isinstance(value, list | tuple) or (length is not None and len(value) != length) or not value:
             raise wrong(expected, value)
         try:
-            return tuple(one(number) for number in value)
+            return tuple(real(number) for number in value)
         except PydanticCustomError:
             raise wrong(expected, value) from None
 

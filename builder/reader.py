@@ -57,16 +57,16 @@ class Reader:
             from builder.language.expression import evaluate
 
             try:
-                found = evaluate(str(node.value), _Watched(self.names, self.used))
+                value = evaluate(str(node.value), _Watched(self.names, self.used))
             except Cause as cause:
                 offset = cause.offset + node.quoted  # the quote stands before
                 self.report.error(node.place, cause.problem, cause.hint, offset=offset)
                 raise Unknown from None
-            return found
+            return value
         return node.value
 
     def choice(self, catalogue: Catalogue[C], node: Node) -> C | None:
-        """A component by its name, or none if it was wrong (and reported) or not known."""
+        """A component by its name, or None if it was wrong (and reported) or not known."""
         if isinstance(node, Scalar) and node.is_hole:
             return None
         if isinstance(node, Scalar) and isinstance(node.value, str):
@@ -86,14 +86,14 @@ class Reader:
         return None
 
     def choices(self, catalogue: Catalogue[C], node: Node) -> tuple[C, ...] | None:
-        """A list of components, or none if any was wrong."""
+        """A list of components, or None if any was wrong."""
         if not isinstance(node, Sequence):
             self.report.error(
                 node.place, f"expected a list, each item {_one(catalogue)}, found {describe(node)}"
             )
             return None
-        found = [self.choice(catalogue, item) for item in node.items]
-        return None if any(c is None for c in found) else tuple(c for c in found if c is not None)
+        components = [self.choice(catalogue, item) for item in node.items]
+        return None if any(c is None for c in components) else tuple(c for c in components if c is not None)
 
     def _named(self, catalogue: Catalogue[C], name: str, place: Place, fields: Node | None) -> C | None:
         if name == HOLE:
@@ -108,7 +108,7 @@ class Reader:
     def component(self, cls: type[C], node: Node | None, place: Place) -> C | None:
         """A component of a known class from its fields, its short form or nothing.
 
-        ``place`` is where its name stands. Returns none if anything was wrong, reported field by field.
+        ``place`` is where its name stands. Returns None if anything was wrong, reported field by field.
         """
         entries, places = self._entries(cls, node, place)
         if entries is None:

@@ -85,8 +85,8 @@ class TensorType:
         (True, False)
         """
         return len(shape) == len(self.shape) and all(
-            found > 0 if isinstance(size, str) else found == size
-            for size, found in zip(self.shape, shape, strict=True)
+            length > 0 if isinstance(size, str) else length == size
+            for size, length in zip(self.shape, shape, strict=True)
         )
 
 
@@ -184,7 +184,7 @@ def values(shape: Sequence[Size]) -> int:
 
 
 def broadcast(shapes: Sequence[tuple[Size, ...]]) -> tuple[Size, ...] | None:
-    """The shape of an elementwise operation, after NumPy's rule without the batch axis; none if they clash.
+    """The shape of an elementwise operation, after NumPy's rule without the batch axis; None if they clash.
 
     A free axis meets itself, or a size of 1.
 

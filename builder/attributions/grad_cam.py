@@ -31,6 +31,7 @@ class GradCAM(Attribution):
     layer: Text | None = None
 
     def check(self, asked: Asked) -> None:
+        """Raises ``Cause`` without a layer whose output is C×H×W, and for a ``layer`` that is none of them."""
         if asked.kind != "image" or not asked.maps:
             raise Cause(
                 "Grad-CAM needs a layer whose output is C×H×W, and this network has none",
@@ -49,6 +50,7 @@ class GradCAM(Attribution):
             )
 
     def attribute(self, asked: Asked) -> Found:
+        """Captum's ``LayerGradCam``, its negative values cut off, enlarged to the input's H×W."""
         from captum.attr import LayerAttribution, LayerGradCam
 
         name = self.layer or asked.convolution

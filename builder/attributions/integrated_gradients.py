@@ -36,6 +36,7 @@ class IntegratedGradients(Attribution):
     baseline: Real | None = None
 
     def attribute(self, asked: Asked) -> Found:
+        """Captum's, with how far the attributions' sum is from the change of the number."""
         import torch
         from captum.attr import IntegratedGradients as Captum
 

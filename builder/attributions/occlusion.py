@@ -52,6 +52,7 @@ class Occlusion(Attribution):
         return self
 
     def attribute(self, asked: Asked) -> Found:
+        """Captum's; without ``stride`` a window moves by a quarter of its side over an image, else by the whole."""
         import torch
         from captum.attr import Occlusion as Captum
 

@@ -21,6 +21,7 @@ class Saliency(Attribution):
     accepts = (Accepted(""),)
 
     def attribute(self, asked: Asked) -> Found:
+        """Captum's: |∂number/∂x|, of the shape of the example."""
         from captum.attr import Saliency as Captum
 
         x = asked.x.clone().requires_grad_()

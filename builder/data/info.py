@@ -38,7 +38,7 @@ class Target(NamedTuple):
 class DataInfo:
     """What is known of data before it is loaded.
 
-    ``range`` is what the values of ``input`` lie in by declaration, or none; ``examples`` leaves out those of
+    ``range`` is what the values of ``input`` lie in by declaration, or None; ``examples`` leaves out those of
     the source's own test part, which are ``test_examples``. ``vocabulary`` are the tokens by their numbers.
 
     The examples of ``ordered`` data follow each other in time: parts are cut from them as they stand. At the

@@ -172,7 +172,7 @@ class Data(Component):
                     f"`{name}` changes training batches at random: it belongs under `augment`",
                     field=f"preprocess.{index}",
                 )
-            if step.stage == "affine" and any(type(step) is type(one) for one in self.preprocess[:index]):
+            if step.stage == "affine" and any(type(step) is type(other) for other in self.preprocess[:index]):
                 raise Cause(
                     f"`{name}` stands here twice", "Keep one of the two.", field=f"preprocess.{index}"
                 )
@@ -223,7 +223,7 @@ class Data(Component):
     def _through(self, info: DataInfo, steps: Sequence[Transform], field: str, folder: Path) -> DataInfo:
         listed: tuple[Transform, ...] = self.augment if field == "augment" else self.preprocess
         for step in steps:
-            index = next(i for i, one in enumerate(listed) if one is step)
+            index = next(i for i, other in enumerate(listed) if other is step)
             try:
                 info = replace(info, input=step.rule(info.input))
                 if isinstance(step, Addition):

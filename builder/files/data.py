@@ -42,9 +42,9 @@ class Table(NamedTuple):
 
 
 def read_data(folder: Path, path: str | None, shipped: str | None) -> str:
-    """The text of the file ``path``, inside ``folder``, or of the shipped file ``shipped``.
+    r"""The text of the file ``path``, inside ``folder``, or of the shipped file ``shipped``.
 
-    Line ends become ``\\n``. Raises ``Cause``, with the field, for a path that leaves the folder, and for a
+    Line ends become ``\n``. Raises ``Cause``, with the field, for a path that leaves the folder, and for a
     file that is missing, no plain file, larger than 64 MiB, or not UTF-8.
     """
     if shipped is not None:
@@ -68,13 +68,13 @@ def find_file(folder: Path, path: str, field: str = "path", most: int = MAX_BYTE
     """
     file = within(folder, path, field)
     try:
-        found = file.stat()
+        about = file.stat()
     except OSError as error:
         raise _unread(path, folder, error, field) from None
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(about.st_mode):
         raise Cause(f"expected a file at `{path}`, found something else", field=field)
-    if found.st_size > most:
-        size = f"{found.st_size / 2**20:.0f} MiB"
+    if about.st_size > most:
+        size = f"{about.st_size / 2**20:.0f} MiB"
         raise Cause(f"the file `{path}` has {size}, and {most >> 20} are allowed", field=field)
     return file
 
@@ -100,7 +100,7 @@ def _unread(path: str, folder: Path, error: OSError | ValueError, field: str) ->
 
 
 def packaged_bytes(package: str, path: str) -> NDArray[Any] | None:
-    """The table of small whole numbers in a gzipped CSV inside an installed package; none if that is missing.
+    """The table of small whole numbers in a gzipped CSV inside an installed package; None if that is missing.
 
     The package is found, not imported: importing scikit-learn or pandas takes seconds, the table tenths.
     """
@@ -120,7 +120,7 @@ def packaged_bytes(package: str, path: str) -> NDArray[Any] | None:
 
 
 def number(text: str) -> float | None:
-    """The number that a value of a table spells in digits; none for anything else, `nan` and `1_000` too.
+    """The number that a value of a table spells in digits; None for anything else, `nan` and `1_000` too.
 
     >>> number(" -1.5e3"), number("1_000"), number("inf")
     (-1500.0, None, None)
@@ -135,12 +135,12 @@ def read_table(text: str) -> Table:
     """
     reader = csv.reader(io.StringIO(text), strict=True)
     try:
-        found = [(reader.line_num, tuple(row)) for row in reader if row]
+        numbered = [(reader.line_num, tuple(row)) for row in reader if row]
     except csv.Error as error:
         raise Cause(f"the table is no CSV: {error}", field="path") from None
-    if not found:
+    if not numbered:
         raise Cause("the table is empty", field="path")
-    (_, header), *rows = found
+    (_, header), *rows = numbered
     names = _names(header)
     for line, row in rows:
         if len(row) != len(names):

@@ -156,8 +156,8 @@ def _entry(path: Path, name: str, value: Any) -> Entry:
 
 def _showable(texts: Iterable[str], also: str = "") -> bool:
     """Whether no text has control characters, but for those of ``also``, or surrogates."""
-    found = {character for text in texts for character in text} - set(also)
-    return not any(unicodedata.category(character) in ("Cc", "Cs") for character in found)
+    characters = {character for text in texts for character in text} - set(also)
+    return not any(unicodedata.category(character) in ("Cc", "Cs") for character in characters)
 
 
 def _broken(path: Path, why: str) -> WeightsError:
@@ -165,7 +165,7 @@ def _broken(path: Path, why: str) -> WeightsError:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    entries = dict(pairs)
+    if len(entries) != len(pairs):
         raise ValueError
-    return found
+    return entries

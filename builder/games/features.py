@@ -31,11 +31,13 @@ class InFeatures(Measure):
     classifier: Text | None = None
 
     def check(self, data: Data, info: DataInfo, folder: Path) -> None:
+        """Raises ``Cause`` for tokens, and for a ``classifier`` that is not there."""
         refuse_tokens(info, type(self).__name__)
         if self.classifier is not None:
             find_file(folder, self.classifier, "classifier", MAX_CLASSIFIER_BYTES)
 
     def prepare(self, data: Data, info: DataInfo, folder: Path) -> None:
+        """Raises ``DataError`` for a classifier that does not take the data's examples."""
         if self.classifier is not None:
             from builder.runtime.games.classifier import Classifier
 

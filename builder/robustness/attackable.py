@@ -11,9 +11,9 @@ from builder.shapes import TensorType
 
 
 def obstacles(arrives: TensorType, output: TensorType, target: Target, span: Range | None) -> Iterator[Cause]:
-    """Why a network with this output cannot be attacked on such data; none for one that can.
+    """Why a network with this output cannot be attacked on such data; None for one that can.
 
-    ``arrives`` is an example as it reaches the network, ``span`` the range that its source declares, or none.
+    ``arrives`` is an example as it reaches the network, ``span`` the range that its source declares, or None.
     """
     if arrives.vocabulary is not None:
         yield Cause("an attack changes real numbers a little, and the data is tokens")

@@ -116,8 +116,10 @@ class Train(Component):
 
     @property
     def monitored(self) -> tuple[str, ...]:
-        """What may be monitored: ``train_loss``, ``validation_loss``, ``validation_<metric>``, and
-        ``validation_robust_accuracy`` where adversarial training measures it.
+        """The figures that may be monitored.
+
+        ``train_loss``, ``validation_loss``, ``validation_<metric>``, and ``validation_robust_accuracy`` where
+        adversarial training measures it.
         """
         names = ["train_loss", "validation_loss", *(f"validation_{type(m).__name__}" for m in self.metrics)]
         if self.adversarial_training is not None and self.adversarial_training.measure:

@@ -44,9 +44,11 @@ class AddingProblem(Dataset):
         return self
 
     def describe(self, folder: Path) -> DataInfo:
+        """Sequences N×length×2 of numbers in [0, 1]; the target is one real."""
         return DataInfo(TensorType((self.length, 2)), Target(shape=(1,)), self.examples, range=(0.0, 1.0))
 
     def load(self, folder: Path) -> Examples:
+        """Draws uniform values and two marks, one in each half; y is the sum of the two marked values, N×1."""
         import numpy as np
 
         draw = np.random.RandomState(self.seed % 2**32)  # its stream is frozen by NumPy's own promise

@@ -41,12 +41,14 @@ class CopyMemory(Dataset):
     seed: Natural = 0
 
     def describe(self, folder: Path) -> DataInfo:
+        """Sequences of length + 2·10 tokens, and a class for every step."""
         steps = self.length + 2 * COPIED
         target = Target(SYMBOLS + 1, names=_NAMES[:-1], steps=steps)
         kind = TensorType((steps,), SYMBOLS + 2)
         return DataInfo(kind, target, self.examples, range=None, vocabulary=_NAMES)
 
     def load(self, folder: Path) -> Examples:
+        """Draws the symbols; they stand at the beginning of x, and at the end of y. Both are N×steps, int64."""
         import numpy as np
 
         draw = np.random.RandomState(self.seed % 2**32)  # its stream is frozen by NumPy's own promise

@@ -25,9 +25,11 @@ class Digits(Dataset):
     rejects = (Rejected("{path: here}", "`Digits` has no field `path`"),)
 
     def describe(self, folder: Path) -> DataInfo:
+        """1,797 images 1×8×8 of ten classes."""
         return DataInfo(TensorType((1, 8, 8)), Target(10, names=tuple("0123456789")), 1797)
 
     def load(self, folder: Path) -> Examples:
+        """Reads scikit-learn's table without importing scikit-learn. Raises ``DataError`` where it is not installed."""
         import numpy as np
 
         table = packaged_bytes("sklearn", "datasets/data/digits.csv.gz")

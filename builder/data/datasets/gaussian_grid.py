@@ -38,6 +38,7 @@ class GaussianGrid(GaussianMixture):
     std: Positive = 0.05
 
     def centres(self) -> NDArray[np.float64]:
+        """The points of the grid, row by row, about the origin: side²×2."""
         import numpy as np
 
         line = self.spacing * (np.arange(self.side) - (self.side - 1) / 2)

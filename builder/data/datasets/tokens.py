@@ -61,14 +61,17 @@ class Tokens(Dataset):
         return self
 
     def seen(self, share: float) -> Tokens:
+        """The same sentences, whose vocabulary and tags are those of the first ``share``."""
         copy = self.model_copy()
         copy._share = share
         return copy
 
     def describe(self, folder: Path) -> DataInfo:
+        """Reads the sentences: tokens N×T with a free axis of steps, and a tag for every step."""
         return self._describe(self._sentences(folder))
 
     def load(self, folder: Path) -> Examples:
+        """Tokens and tags, N×T, int64, padded to the longest sentence, with the sentences' lengths."""
         import numpy as np
 
         try:

@@ -44,6 +44,7 @@ class FromGenerator(Addition):
     share: Positive = 0.5
 
     def check(self, info: DataInfo, folder: Path) -> None:
+        """Raises ``Cause`` unless the run's generator makes examples of the data's shape, range and classes."""
         if info.target.classes is None or info.target.steps is not None:
             raise Cause(f"made examples come with a class, and the target is {info.target}")
         made = self._made(folder)
@@ -66,6 +67,7 @@ class FromGenerator(Addition):
             )
 
     def open(self, folder: Path) -> Adding:
+        """Loads the run's generator. What adds draws classes evenly, and a new seed for every batch."""
         import torch
 
         from builder.runtime import load_run, sample

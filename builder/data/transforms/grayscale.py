@@ -44,12 +44,14 @@ class Grayscale(Geometry):
         return self
 
     def rule(self, arrives: TensorType) -> TensorType:
+        """``num_output_channels``×H×W. Raises ``Cause`` unless 1 or 3 channels arrive."""
         channels, height, width = expect_image(arrives, "Grayscale")
         if channels not in (1, 3):
             raise Cause(f"`Grayscale` needs 1 or 3 channels, and {channels} arrive")
         return TensorType((self.num_output_channels, height, width))
 
     def apply(self, x: Tensor) -> Tensor:
+        """Red, green and blue weighed by 0.2989, 0.587 and 0.114, torchvision's weights."""
         if x.shape[1] == 3:
             red, green, blue = (x[:, i : i + 1] * weight for i, weight in enumerate(WEIGHTS))
             x = red + green + blue

@@ -30,10 +30,12 @@ class RandomHorizontalFlip(Augmentation):
     p: Probability = 0.5
 
     def rule(self, arrives: TensorType) -> TensorType:
+        """The same shape. Raises ``Cause`` unless images arrive."""
         expect_image(arrives, "RandomHorizontalFlip")
         return arrives
 
     def apply(self, x: Tensor, generator: Generator) -> Tensor:
+        """Mirrors each image with probability ``p``, left to right."""
         import torch
 
         flips = (torch.rand(len(x), generator=generator) < self.p).to(x.device)

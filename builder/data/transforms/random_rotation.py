@@ -76,10 +76,12 @@ class RandomRotation(Augmentation):
     fill: Probability = 0.0
 
     def rule(self, arrives: TensorType) -> TensorType:
+        """The same shape. Raises ``Cause`` unless images arrive."""
         expect_image(arrives, "RandomRotation")
         return arrives
 
     def apply(self, x: Tensor, generator: Generator) -> Tensor:
+        """Turns each image by its own angle, by kornia's ``rotate``; corners become ``fill``."""
         import torch
         from kornia.geometry.transform import rotate
 

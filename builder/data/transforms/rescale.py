@@ -45,11 +45,13 @@ class Rescale(Affine):
         return self
 
     def rule(self, arrives: TensorType) -> TensorType:
+        """The same shape. Raises ``Cause`` for tokens."""
         if arrives.vocabulary is not None:
             raise Cause(f"`Rescale` needs real numbers, and {arrives} arrive")
         return arrives
 
     def range_after(self, span: Range | None) -> Range | None:
+        """The two ends of ``range``. Raises ``Cause`` for a source without a declared range."""
         if span is None:
             raise Cause(
                 "`Rescale` needs a source with a declared range",
@@ -58,6 +60,7 @@ class Rescale(Affine):
         return self.range[0], self.range[1]
 
     def fit(self, x: Tensor | None, span: Range | None) -> tuple[Tensor, Tensor]:
+        """One scale and one shift, from the declared range to ``range``; the data's values do not matter."""
         import torch
 
         assert span is not None, "`range_after` refuses a source without a range"

@@ -58,6 +58,7 @@ class Resize(Geometry):
         return self
 
     def rule(self, arrives: TensorType) -> TensorType:
+        """C×H×W of the new height and width. Raises ``Cause`` unless images arrive."""
         channels, height, width = expect_image(arrives, "Resize")
         return TensorType((channels, *self._goal(height, width)))
 
@@ -71,6 +72,7 @@ class Resize(Geometry):
         return (new_short, new_long) if height <= width else (new_long, new_short)
 
     def apply(self, x: Tensor) -> Tensor:
+        """``torch.nn.functional.interpolate``; what bicubic overshoots is cut to [0, 1]."""
         from torch.nn.functional import interpolate
 
         goal = self._goal(x.shape[-2], x.shape[-1])

@@ -24,10 +24,12 @@ class RGB(Geometry):
     )
 
     def rule(self, arrives: TensorType) -> TensorType:
+        """3×H×W. Raises ``Cause`` unless 1 or 3 channels arrive."""
         channels, height, width = expect_image(arrives, "RGB")
         if channels not in (1, 3):
             raise Cause(f"`RGB` needs 1 or 3 channels, and {channels} arrive")
         return TensorType((3, height, width))
 
     def apply(self, x: Tensor) -> Tensor:
+        """A grey channel three times; colour stays as it is."""
         return x.expand(-1, 3, -1, -1)

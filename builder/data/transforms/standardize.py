@@ -33,6 +33,7 @@ class Standardize(Affine):
     )
 
     def rule(self, arrives: TensorType) -> TensorType:
+        """The same shape. Raises ``Cause`` for tokens, and for examples of more than three axes."""
         if arrives.vocabulary is not None or len(arrives.shape) not in (1, 2, 3):
             raise Cause(
                 f"`Standardize` needs images (C, H, W), sequences (T, F) or features, and {arrives} arrives"
@@ -40,9 +41,11 @@ class Standardize(Affine):
         return arrives
 
     def range_after(self, span: Range | None) -> Range | None:
+        """None: standardized values have no declared range."""
         return None
 
     def fit(self, x: Tensor | None, span: Range | None) -> tuple[Tensor, Tensor]:
+        """1/σ and −μ/σ of each channel or feature of the training part; σ is 1 where a channel is constant."""
         import torch
 
         assert x is not None, "`Standardize` is fitted on the training part"

@@ -62,6 +62,7 @@ class Addition(Transform):
     stage = "augment"
 
     def rule(self, arrives: TensorType) -> TensorType:
+        """The same shape: added examples are of the batch's."""
         return arrives
 
     @abstractmethod
@@ -89,7 +90,7 @@ class Affine(Transform):
     def fit(self, x: Tensor | None, span: Range | None) -> tuple[Tensor, Tensor]:
         """Scale and shift, one per channel or one for all (float64, on the CPU).
 
-        ``x`` is the training part as it arrives, or none where ``fits`` is false; ``span`` its range.
+        ``x`` is the training part as it arrives, or None where ``fits`` is false; ``span`` its range.
         """
 
     @abstractmethod

@@ -38,15 +38,18 @@ class confidence(Measure):
     least: Probability = 0.6
 
     def check(self, data: Data, info: DataInfo, folder: Path) -> None:
+        """Raises ``Cause`` for tokens, and for a ``classifier`` that is not there."""
         refuse_tokens(info, "confidence")
         find_file(folder, self.classifier, "classifier", MAX_CLASSIFIER_BYTES)
 
     def prepare(self, data: Data, info: DataInfo, folder: Path) -> None:
+        """Raises ``DataError`` for a classifier that does not take the data's examples."""
         from builder.runtime.games.classifier import Classifier
 
         Classifier.open(folder, self.classifier).check(info.input.sized(1))
 
     def of(self, sampled: Sampled) -> dict[str, float]:
+        """``confident_samples``, a share, and ``classes_seen``, how many classes a confident sample is of."""
         from builder.runtime.games.classifier import Classifier
 
         logits = Classifier.open(sampled.folder, self.classifier).logits(sampled.samples).double()

@@ -31,6 +31,7 @@ class discriminator_accuracy(Measure):
         """Of all data there is a figure."""
 
     def of(self, sampled: Sampled) -> dict[str, float]:
+        """The mean of the shares told right among real examples and among samples; a logit of 0 says fake."""
         real, fake = sampled.real_logits.double(), sampled.fake_logits.double()
-        told = (real > 0).double().mean() + (fake <= 0).double().mean()
-        return {"discriminator_accuracy": float(told) / 2}
+        right = (real > 0).double().mean() + (fake <= 0).double().mean()
+        return {"discriminator_accuracy": float(right) / 2}

@@ -29,6 +29,7 @@ class frechet_distance(InFeatures):
     rejects = (Rejected("{feature: 64}", "`frechet_distance` has no field `feature`"),)
 
     def of(self, sampled: Sampled) -> dict[str, float]:
+        """‖μ − μ′‖² + tr(Σ + Σ′ − 2(ΣΣ′)^½); ∞ for fewer than two samples, or one that is not finite."""
         real, fake = self.features(sampled)
         if len(fake) < 2 or not finite(fake).all():
             return {"frechet_distance": float("inf")}
@@ -46,7 +47,7 @@ def _gaussian(rows: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _trace_of_root(one: Tensor, other: Tensor) -> float:
-    """tr (A·B)^½ of positive semidefinite matrices: that of (A^½·B·A^½)^½, which is symmetric."""
+    """The trace of (A·B)^½ of positive semidefinite matrices: that of (A^½·B·A^½)^½, which is symmetric."""
     import torch
 
     values, vectors = torch.linalg.eigh(one)

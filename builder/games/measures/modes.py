@@ -40,6 +40,7 @@ class modes(Measure):
     least: Count = 1
 
     def check(self, data: Data, info: DataInfo, folder: Path) -> None:
+        """Raises ``Cause`` for a source that is no mixture with known centres."""
         if _mixture(data) is None:
             raise Cause(
                 f"`modes` needs a source that knows its modes, and `{type(data.source).__name__}` does not",
@@ -47,6 +48,7 @@ class modes(Measure):
             )
 
     def of(self, sampled: Sampled) -> dict[str, float]:
+        """How many modes are reached, and the share of samples that lie near one."""
         import numpy as np
 
         mixture = _mixture(sampled.data)

@@ -47,6 +47,7 @@ class nearest_neighbours(Measure):
     shift: Natural = 1
 
     def check(self, data: Data, info: DataInfo, folder: Path) -> None:
+        """Raises ``Cause`` for tokens, and for a ``shift`` of half an image or more."""
         refuse_tokens(info, "nearest_neighbours")
         if len(info.input.shape) == 3 and 2 * self.shift >= min(info.input.sized(1)[1:]):
             raise Cause(
@@ -56,6 +57,7 @@ class nearest_neighbours(Measure):
             )
 
     def of(self, sampled: Sampled) -> dict[str, float]:
+        """``copied``, a share of the samples, and ``nearest_ratio``, which is NaN where no distance is known."""
         samples = sampled.samples[finite(sampled.samples)]
         nearest = self._nearest(samples, sampled.trained)
         held_out = self._nearest(sampled.real, sampled.trained)[:, 0]
@@ -69,11 +71,11 @@ class nearest_neighbours(Measure):
         import torch
 
         count = min(self.of_nearest, len(trained))
-        found = [torch.empty(0, count)]
+        distances = [torch.empty(0, count)]
         for part in torch.split(points.float(), CHUNK):
             shifted = [_distances(*both) for both in self._overlaps(part, trained.float())]
-            found.append(torch.stack(shifted).amin(0).topk(count, largest=False).values)
-        return torch.cat(found)
+            distances.append(torch.stack(shifted).amin(0).topk(count, largest=False).values)
+        return torch.cat(distances)
 
     def _overlaps(self, x: Tensor, other: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """What two sets of images share under each shift of one; anything else as it is."""

@@ -37,6 +37,7 @@ class precision_recall(InFeatures):
     k: Count = 5
 
     def of(self, sampled: Sampled) -> dict[str, float]:
+        """Precision, recall, density and coverage; all 0 without a finite sample."""
         import torch
 
         real, fake = self.features(sampled)

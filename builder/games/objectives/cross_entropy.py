@@ -25,6 +25,7 @@ class CrossEntropyObjective(Objective):
 
     @final
     def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        """mean(−(1 − s)·log σ(real) − s·log σ(−real)) + mean(−log σ(−fake)), s the ``label_smoothing``."""
         from torch.nn.functional import softplus
 
         # −(1 − s)·log σ(r) − s·log σ(−r), where −log σ(r) = softplus(−r) and softplus(r) = softplus(−r) + r.

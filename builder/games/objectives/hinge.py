@@ -27,9 +27,11 @@ class Hinge(Objective):
     accepts = (Accepted(""),)
 
     def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        """mean(max(0, 1 − real)) + mean(max(0, 1 + fake))."""
         return (1 - real_logits).relu().mean() + (1 + fake_logits).relu().mean()
 
     def generator_loss(self, fake_logits: Tensor) -> Tensor:
+        """−mean(fake)."""
         return -fake_logits.mean()
 
     def discriminator_gradient(self, real_logits: Tensor, fake_logits: Tensor) -> tuple[Tensor, Tensor]:

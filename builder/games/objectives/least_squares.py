@@ -34,10 +34,12 @@ class LeastSquares(Objective):
     generator: Real = 1.0
 
     def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        """½·mean((real − ``real``)²) + ½·mean((fake − ``fake``)²)."""
         real, fake = (real_logits - self.real).square().mean(), (fake_logits - self.fake).square().mean()
         return 0.5 * (real + fake)
 
     def generator_loss(self, fake_logits: Tensor) -> Tensor:
+        """½·mean((fake − ``generator``)²)."""
         return 0.5 * (fake_logits - self.generator).square().mean()
 
     def discriminator_gradient(self, real_logits: Tensor, fake_logits: Tensor) -> tuple[Tensor, Tensor]:

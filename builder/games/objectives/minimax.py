@@ -35,6 +35,7 @@ class Minimax(CrossEntropyObjective):
     )
 
     def generator_loss(self, fake_logits: Tensor) -> Tensor:
+        """mean(log σ(−fake)), which saturates where the discriminator is sure."""
         from torch.nn.functional import softplus
 
         return -softplus(fake_logits).mean()

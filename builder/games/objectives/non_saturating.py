@@ -34,6 +34,7 @@ class NonSaturating(CrossEntropyObjective):
     )
 
     def generator_loss(self, fake_logits: Tensor) -> Tensor:
+        """mean(−log σ(fake))."""
         from torch.nn.functional import softplus
 
         return softplus(-fake_logits).mean()

@@ -29,9 +29,11 @@ class Wasserstein(Objective):
     accepts = (Accepted(""),)
 
     def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        """mean(fake) − mean(real)."""
         return fake_logits.mean() - real_logits.mean()
 
     def generator_loss(self, fake_logits: Tensor) -> Tensor:
+        """−mean(fake)."""
         return -fake_logits.mean()
 
     def discriminator_gradient(self, real_logits: Tensor, fake_logits: Tensor) -> tuple[Tensor, Tensor]:

@@ -38,6 +38,7 @@ class GradientPenalty(Penalty):
     center: NonNegative = 1.0
 
     def term(self, score: Score, real: Tensor, fake: Tensor, generator: Generator, step: int = 0) -> Tensor:
+        """``weight``·mean((‖∇ₓ score‖₂ − ``center``)²), at a random point between each sample and a real example."""
         import torch
 
         share = torch.rand(len(real), *[1] * (real.dim() - 1), generator=generator).to(real)

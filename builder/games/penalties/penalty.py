@@ -19,7 +19,7 @@ class Penalty(Component):
     def term(
         self, score: Score, real: Tensor, fake: Tensor, generator: Generator, step: int = 0
     ) -> Tensor | None:
-        """What is added to the discriminator's loss: one number, differentiable; none if nothing is.
+        """What is added to the discriminator's loss: one number, differentiable; None if nothing is.
 
         ``score`` is the discriminator with everything but the examples held fast; ``generator`` lives on the
         CPU and is the only source of chance; ``step`` counts the discriminator's steps from 0.
@@ -39,8 +39,8 @@ def slopes(score: Score, x: Tensor) -> Tensor:
 
     x = x.detach().requires_grad_()
     with torch.enable_grad():
-        (found,) = torch.autograd.grad(score(x).sum(), x, create_graph=True)
-    return found
+        (gradient,) = torch.autograd.grad(score(x).sum(), x, create_graph=True)
+    return gradient
 
 
 penalties: Final[Catalogue[Penalty]] = Catalogue("penalty", "builder.games.penalties", Penalty)

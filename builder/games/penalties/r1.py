@@ -38,6 +38,7 @@ class R1(Penalty):
     def term(
         self, score: Score, real: Tensor, fake: Tensor, generator: Generator, step: int = 0
     ) -> Tensor | None:
+        """``weight``·``every``/2·mean(‖∇ₓ score‖₂²) at real examples, on every ``every``-th step; else None."""
         if step % self.every:
             return None
         squares = slopes(score, real).flatten(1).square().sum(1)

@@ -32,6 +32,7 @@ class WeightClip(Penalty):
     limit: Positive = 0.01
 
     def after_step(self, discriminator: nn.Module) -> None:
+        """Cuts every trained weight to [−``limit``, ``limit``]."""
         import torch
 
         weights: list[Tensor] = [weight for weight in discriminator.parameters() if weight.requires_grad]

@@ -13,8 +13,10 @@ Logits = Callable[["Tensor"], "Tensor"]  # inputs N×… within the bounds to lo
 
 
 class Aim(NamedTuple):
-    """What an attack is to reach: logits of which ``y`` (int64, N) is no longer the largest, or, ``targeted``,
-    is the largest. ``left``: the class that a targeted attack starts from, where it needs to know.
+    """What an attack is to reach.
+
+    Logits of which ``y`` (int64, N) is no longer the largest, or, ``targeted``, is the largest. ``left`` is the
+    class that a targeted attack starts from, where it needs to know.
     """
 
     y: Tensor

@@ -75,6 +75,7 @@ class APGD(Attack):
     restarts: Count = 1
 
     def search(self, logits: Logits, ball: Neighbourhood, aim: Aim, generator: Generator) -> Tensor:
+        """A climb from each of ``restarts`` random starts, for the examples that withstood those before."""
         import torch
 
         from builder.runtime.attacks.perturbation import retried

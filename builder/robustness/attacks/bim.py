@@ -39,6 +39,7 @@ class BIM(Stepping):
     steps: Count = 10
 
     def search(self, logits: Logits, ball: Neighbourhood, aim: Aim, generator: Generator) -> Tensor:
+        """``steps`` projected steps from the input itself."""
         from builder.runtime.attacks.perturbation import ascend
 
         return ascend(logits, ball, ball.centre.clone(), aim, self.steps, self.stride(ball))

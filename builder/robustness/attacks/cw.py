@@ -68,6 +68,7 @@ class CW(Attack):
     binary_search_steps: Count = 9
 
     def search(self, logits: Logits, ball: Neighbourhood, aim: Aim, generator: Generator) -> Tensor:
+        """A search by Adam for each value of c; the nearest example found counts."""
         import torch
 
         found = ball.centre.clone()
@@ -128,8 +129,8 @@ class CW(Attack):
 
     def _adam(self, w: Tensor, mean: Tensor, square: Tensor, gradient: Tensor, step: int) -> None:
         """One step of Adam, in place (Kingma & Ba, 2015)."""
-        one, two = BETAS
-        mean.lerp_(gradient, 1 - one)
-        square.mul_(two).addcmul_(gradient, gradient, value=1 - two)
-        root = (square / (1 - two**step)).sqrt_().add_(1e-8)
-        w.addcdiv_(mean, root, value=-self.lr / (1 - one**step))
+        beta1, beta2 = BETAS
+        mean.lerp_(gradient, 1 - beta1)
+        square.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
+        root = (square / (1 - beta2**step)).sqrt_().add_(1e-8)
+        w.addcdiv_(mean, root, value=-self.lr / (1 - beta1**step))

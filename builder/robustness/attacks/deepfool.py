@@ -51,6 +51,7 @@ class DeepFool(Attack):
     candidates: Count = 10
 
     def search(self, logits: Logits, ball: Neighbourhood, aim: Aim, generator: Generator) -> Tensor:
+        """Steps to the nearest boundary of the linearised network; their sum is made 1 + ``overshoot`` as long."""
         import torch
 
         from builder.runtime.attacks.perturbation import reached

@@ -39,6 +39,7 @@ class FGSM(Attack):
     eps: NonNegative
 
     def search(self, logits: Logits, ball: Neighbourhood, aim: Aim, generator: Generator) -> Tensor:
+        """One step of the ball's radius, cut to the bounds."""
         from builder.runtime.attacks.perturbation import slope
 
         x = ball.centre

@@ -39,6 +39,7 @@ class MIFGSM(Stepping):
     decay: NonNegative = 1.0
 
     def search(self, logits: Logits, ball: Neighbourhood, aim: Aim, generator: Generator) -> Tensor:
+        """``steps`` projected steps along the gradients' running sum, each gradient divided by its mean magnitude."""
         from builder.runtime.attacks.perturbation import ascend, at_mean_one
 
         gathered = ball.centre.new_zeros(ball.centre.shape)

@@ -61,6 +61,7 @@ class PGD(Stepping):
         return self
 
     def search(self, logits: Logits, ball: Neighbourhood, aim: Aim, generator: Generator) -> Tensor:
+        """``steps`` projected steps from each start, for the examples that withstood those before."""
         from builder.runtime.attacks.perturbation import ascend, ascend_until_reached, retried
 
         def once(start: Tensor, ball: Neighbourhood, aim: Aim) -> Tensor:

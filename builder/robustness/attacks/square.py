@@ -53,6 +53,7 @@ class Square(Attack):
     restarts: Count = 1
 
     def search(self, logits: Logits, ball: Neighbourhood, aim: Aim, generator: Generator) -> Tensor:
+        """Queries of the logits alone, without gradients, from each of ``restarts`` starts."""
         import torch
 
         from builder.runtime.attacks.perturbation import retried
@@ -128,19 +129,20 @@ def _image(x: Tensor) -> Tensor:
 def _sides(size: Sequence[int], share: float, least: int = 1) -> list[int]:
     """Of the window that covers this share of the axes' ``size``: as near to a cube as they let it be."""
     side = max(round((share * math.prod(size)) ** (1 / len(size))), least)
-    return [min(side, one) for one in size]
+    return [min(side, length) for length in size]
 
 
 def _window(size: Sequence[int], sides: Sequence[int], chance: _Chance) -> tuple[list[Tensor], Tensor]:
-    """A window for each example anywhere: where each place lies in it, along each axis (N×1×…×axis×…), and
-    whether it does (N×1×axes…).
+    """A window for each example, anywhere.
+
+    Where each place lies in it, along each axis (N×1×…×axis×…), and whether it does (N×1×axes…).
     """
     import torch
 
     places, inside = [], torch.ones((), dtype=torch.bool, device=chance.left.device)
-    for axis, (one, side) in enumerate(zip(size, sides, strict=True)):
-        first = chance.below(one - side + 1).reshape(-1, *(1 for _ in range(len(size) + 1)))
-        place = _along(axis, one, len(size), chance.left) - first
+    for axis, (length, side) in enumerate(zip(size, sides, strict=True)):
+        first = chance.below(length - side + 1).reshape(-1, *(1 for _ in range(len(size) + 1)))
+        place = _along(axis, length, len(size), chance.left) - first
         inside = inside & (place >= 0) & (place < side)
         places.append(place.clamp(0, side - 1))
     return places, inside
@@ -151,7 +153,7 @@ def _along(axis: int, length: int, axes: int, like: Tensor) -> Tensor:
     import torch
 
     counted = torch.arange(length, device=like.device)
-    return counted.reshape(1, 1, *(length if one == axis else 1 for one in range(axes)))
+    return counted.reshape(1, 1, *(length if other == axis else 1 for other in range(axes)))
 
 
 def _stripes(ball: Neighbourhood, generator: Generator) -> Tensor:
@@ -186,12 +188,12 @@ def _bumps(ball: Neighbourhood, generator: Generator) -> Tensor:
     x = _image(ball.centre)
     size = x.shape[2:]
     chance = _Chance(generator, len(x), torch.arange(len(x), device=x.device))
-    sides = [max(one // TILES, 1) for one in size]
-    tiles = [min(TILES, one) for one in size]
+    sides = [max(length // TILES, 1) for length in size]
+    tiles = [min(TILES, length) for length in size]
     signs = chance.signs(x, x.shape[1], *tiles)
     within, covered = [], torch.ones((), dtype=torch.bool, device=x.device)
-    for axis, (one, side, number) in enumerate(zip(size, sides, tiles, strict=True)):
-        place = _along(axis, one, len(size), x) - (one - side * number) // 2
+    for axis, (length, side, number) in enumerate(zip(size, sides, tiles, strict=True)):
+        place = _along(axis, length, len(size), x) - (length - side * number) // 2
         covered = covered & (place >= 0) & (place < side * number)
         place = place.clamp(0, side * number - 1)
         signs = signs.index_select(2 + axis, (place // side).flatten())
@@ -210,7 +212,7 @@ def _moved(ball: Neighbourhood, at: Tensor, share: float, chance: _Chance) -> Te
     size, axes = x.shape[2:], tuple(range(2, x.dim()))
     # A window that is the whole image has nowhere to move a length from.
     sides = _sides(size, share, LEAST_SIDE if min(size) > LEAST_SIDE else 1)
-    sides = [min(one + 1 - one % 2, most) for one, most in zip(sides, size, strict=True)]
+    sides = [min(side + 1 - side % 2, most) for side, most in zip(sides, size, strict=True)]
     change = _image(at) - x
     places, to = _window(size, sides, chance)
     _, off = _window(size, sides, chance)
@@ -237,7 +239,7 @@ def _bump(sides: Sequence[int], axis: int) -> Tensor:
     import torch
 
     half = sides[axis] // 2
-    parts = [[*sides[:axis], one, *sides[axis + 1 :]] for one in (half, sides[axis] - half)]
+    parts = [[*sides[:axis], side, *sides[axis + 1 :]] for side in (half, sides[axis] - half)]
     return torch.cat([_hill(parts[0]), -_hill(parts[1])], dim=axis)
 
 
@@ -245,10 +247,10 @@ def _hill(sides: Sequence[int]) -> Tensor:
     """Σ 1/(k + 1)² over k from the distance to the middle to the largest: concentric windows, one upon another."""
     import torch
 
-    most = max(one // 2 for one in sides)
+    most = max(side // 2 for side in sides)
     heights = (1 / torch.arange(1, most + 2, dtype=torch.float64) ** 2).flip(0).cumsum(0).flip(0)
     away = torch.zeros(list(sides), dtype=torch.int64)
-    for axis, one in enumerate(sides):
-        far = (torch.arange(one) - one // 2).abs()
-        away = torch.maximum(away, far.reshape([one if other == axis else 1 for other in range(len(sides))]))
+    for axis, side in enumerate(sides):
+        far = (torch.arange(side) - side // 2).abs()
+        away = torch.maximum(away, far.reshape([side if other == axis else 1 for other in range(len(sides))]))
     return heights[away]

@@ -36,6 +36,7 @@ class Rotation(Disturbance):
     fill: Probability = 0.0
 
     def apply(self, x: Tensor, generator: Generator) -> Tensor:
+        """The direction of each image's turn is drawn."""
         import math
 
         import torch
@@ -66,10 +67,12 @@ class Scale(Disturbance):
     fill: Probability = 0.0
 
     def check_amount(self, amount: float) -> None:
+        """Raises ``Cause`` for a factor of 1."""
         if amount == 1:
             raise Cause("`factor: 1` changes nothing", "As in `Scale: 1.2`.", field="factor")
 
     def apply(self, x: Tensor, generator: Generator) -> Tensor:
+        """Whether each image grows or shrinks is drawn."""
         import torch
 
         grow = torch.randint(0, 2, (len(x),), generator=generator).bool()
@@ -96,9 +99,11 @@ class Shift(Disturbance):
 
     @property
     def moves(self) -> int:
+        """``pixels``."""
         return int(self.amount)
 
     def apply(self, x: Tensor, generator: Generator) -> Tensor:
+        """The direction of each image's shift is drawn; the pixels' values stay as they are."""
         import torch
         from torch.nn.functional import pad
 
@@ -108,7 +113,7 @@ class Shift(Disturbance):
         wide = pad(x, (far, far, far, far), value=self.fill)
         moved = torch.empty_like(x)
         for number, (down, right) in enumerate(_DIRECTIONS):
-            chosen = torch.tensor([place for place, one in enumerate(directions) if one == number])
+            chosen = torch.tensor([place for place, drawn in enumerate(directions) if drawn == number])
             if len(chosen):
                 top, left = far - down * far, far - right * far
                 moved[chosen] = wide[chosen, :, top : top + height, left : left + width]

@@ -30,6 +30,7 @@ class Noise(Disturbance):
     std: Positive | None = None
 
     def apply(self, x: Tensor, generator: Generator) -> Tensor:
+        """The noise of every value is drawn; the sum is cut to [0, 1]."""
         import torch
 
         drawn = torch.randn(x.shape, generator=generator).to(x.dtype)
@@ -54,10 +55,12 @@ class Blur(Disturbance):
     sigma: Positive | None = None
 
     def check_amount(self, amount: float) -> None:
+        """Raises ``Cause`` above 100 pixels."""
         if amount > 100:
             raise Cause(f"expected a `sigma` of at most 100 pixels, found {amount:g}", field="sigma")
 
     def apply(self, x: Tensor, generator: Generator) -> Tensor:
+        """Rows, then columns, by a kernel that ends after 4 standard deviations; nothing is drawn."""
         import torch
         from torch.nn.functional import conv2d, pad
 
@@ -90,10 +93,12 @@ class JPEG(Disturbance):
     quality: Count | None = None
 
     def check_amount(self, amount: float) -> None:
+        """Raises ``Cause`` above 100."""
         if amount > 100:
             raise Cause(f"expected a `quality` from 1 to 100, found {amount}", field="quality")
 
     def apply(self, x: Tensor, generator: Generator) -> Tensor:
+        """Rounds to 8 bits, writes and reads; nothing is drawn. Raises ``Cause`` unless 1 or 3 channels arrive."""
         import io
 
         import numpy as np
@@ -135,6 +140,7 @@ class Occlusion(Disturbance):
     fill: Probability = 0.0
 
     def apply(self, x: Tensor, generator: Generator) -> Tensor:
+        """The place of each image's square is drawn; the square lies wholly inside."""
         import torch
 
         height, width = x.shape[-2:]

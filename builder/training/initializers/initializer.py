@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final, final
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 class Initializer(Component):
     """An initialiser of ``torch.nn.init``, with its argument names and defaults.
 
-    ``axes`` are the numbers of axes that a parameter may have; none: any.
+    ``axes`` are the numbers of axes that a parameter may have, least and most.
     """
 
     refused: ClassVar[Mapping[str, str]] = {"generator": "The seed is said once, in `train: {seed: …}`."}
@@ -44,18 +43,17 @@ class Initializer(Component):
 
     @final
     def apply(self, tensor: Tensor, generator: Generator | None = None) -> Tensor:
-        """Fills ``tensor`` in place as ``torch.nn.init`` does, drawing the same numbers in the same order.
+        """Fills ``tensor`` in place by the function of ``torch.nn.init`` of the same name.
 
+        The same numbers are drawn in the same order.
         ``generator`` absent: torch's global one.
         """
         from torch.nn import init
 
-        arguments = {name: getattr(self, name) for name in type(self).model_fields}
-        return self.fill(init, tensor, arguments | ({"generator": generator} if self.draws else {}))
-
-    @abstractmethod
-    def fill(self, init: Any, tensor: Tensor, arguments: dict[str, Any]) -> Tensor:
-        """Calls the function of ``torch.nn.init`` of the same name."""
+        arguments: dict[str, Any] = {name: getattr(self, name) for name in type(self).model_fields}
+        arguments |= {"generator": generator} if self.draws else {}
+        filled: Tensor = getattr(init, type(self).__name__)(tensor, **arguments)
+        return filled
 
 
 initializers: Final[Catalogue[Initializer]] = Catalogue(

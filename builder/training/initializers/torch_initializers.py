@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Literal, Self, final
+from typing import Literal, Self, final
 
 from pydantic import model_validator
 
@@ -12,9 +12,6 @@ from builder.errors import Cause
 from builder.fields import Count, NonNegative, Probability, Real
 from builder.shapes import Shape
 from builder.training.initializers.initializer import Initializer
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 Nonlinearity = Literal[
     "linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
@@ -40,9 +37,6 @@ class xavier_uniform_(Initializer):
 
     gain: NonNegative = 1.0
 
-    def fill(self, init: Any, tensor: Tensor, arguments: dict[str, Any]) -> Tensor:
-        return init.xavier_uniform_(tensor, **arguments)  # type: ignore[no-any-return]
-
 
 @final
 class xavier_normal_(Initializer):
@@ -58,9 +52,6 @@ class xavier_normal_(Initializer):
     )
 
     gain: NonNegative = 1.0
-
-    def fill(self, init: Any, tensor: Tensor, arguments: dict[str, Any]) -> Tensor:
-        return init.xavier_normal_(tensor, **arguments)  # type: ignore[no-any-return]
 
 
 @final
@@ -87,9 +78,6 @@ class kaiming_uniform_(Initializer):
     mode: Literal["fan_in", "fan_out"] = "fan_in"
     nonlinearity: Nonlinearity = "leaky_relu"
 
-    def fill(self, init: Any, tensor: Tensor, arguments: dict[str, Any]) -> Tensor:
-        return init.kaiming_uniform_(tensor, **arguments)  # type: ignore[no-any-return]
-
 
 @final
 class kaiming_normal_(Initializer):
@@ -113,9 +101,6 @@ class kaiming_normal_(Initializer):
     mode: Literal["fan_in", "fan_out"] = "fan_in"
     nonlinearity: Nonlinearity = "leaky_relu"
 
-    def fill(self, init: Any, tensor: Tensor, arguments: dict[str, Any]) -> Tensor:
-        return init.kaiming_normal_(tensor, **arguments)  # type: ignore[no-any-return]
-
 
 @final
 class normal_(Initializer):
@@ -132,9 +117,6 @@ class normal_(Initializer):
     mean: Real = 0.0
     std: NonNegative = 1.0
 
-    def fill(self, init: Any, tensor: Tensor, arguments: dict[str, Any]) -> Tensor:
-        return init.normal_(tensor, **arguments)  # type: ignore[no-any-return]
-
 
 @final
 class uniform_(Initializer):
@@ -150,9 +132,6 @@ class uniform_(Initializer):
     def _in_order(self) -> Self:
         _expect_order(self.a, self.b)
         return self
-
-    def fill(self, init: Any, tensor: Tensor, arguments: dict[str, Any]) -> Tensor:
-        return init.uniform_(tensor, **arguments)  # type: ignore[no-any-return]
 
 
 @final
@@ -181,9 +160,6 @@ class trunc_normal_(Initializer):
             )
         return self
 
-    def fill(self, init: Any, tensor: Tensor, arguments: dict[str, Any]) -> Tensor:
-        return init.trunc_normal_(tensor, **arguments)  # type: ignore[no-any-return]
-
 
 @final
 class constant_(Initializer):
@@ -196,9 +172,6 @@ class constant_(Initializer):
 
     val: Real
 
-    def fill(self, init: Any, tensor: Tensor, arguments: dict[str, Any]) -> Tensor:
-        return init.constant_(tensor, **arguments)  # type: ignore[no-any-return]
-
 
 @final
 class zeros_(Initializer):
@@ -208,9 +181,6 @@ class zeros_(Initializer):
     accepts = (Accepted("", on=((8,),)),)
     rejects = (Rejected("{val: 1}", "`zeros_` has no field `val`"),)
 
-    def fill(self, init: Any, tensor: Tensor, arguments: dict[str, Any]) -> Tensor:
-        return init.zeros_(tensor, **arguments)  # type: ignore[no-any-return]
-
 
 @final
 class ones_(Initializer):
@@ -219,9 +189,6 @@ class ones_(Initializer):
     draws = False
     accepts = (Accepted("", on=((8,),)),)
     rejects = (Rejected("1", "`ones_` takes no fields, found 1"),)
-
-    def fill(self, init: Any, tensor: Tensor, arguments: dict[str, Any]) -> Tensor:
-        return init.ones_(tensor, **arguments)  # type: ignore[no-any-return]
 
 
 @final
@@ -236,9 +203,6 @@ class eye_(Initializer):
             "", "`eye_` needs a parameter of 2 axes, and this has shape [8, 4, 3, 3]", on=((8, 4, 3, 3),)
         ),
     )
-
-    def fill(self, init: Any, tensor: Tensor, arguments: dict[str, Any]) -> Tensor:
-        return init.eye_(tensor, **arguments)  # type: ignore[no-any-return]
 
 
 @final
@@ -257,14 +221,12 @@ class dirac_(Initializer):
     groups: Count = 1
 
     def check_shape(self, shape: Shape) -> None:
+        """Raises ``Cause`` unless ``groups`` divides the output channels."""
         if shape[0] % self.groups:
             raise Cause(
                 f"`groups` is {self.groups}, which does not divide the {shape[0]} output channels",
                 field="groups",
             )
-
-    def fill(self, init: Any, tensor: Tensor, arguments: dict[str, Any]) -> Tensor:
-        return init.dirac_(tensor, **arguments)  # type: ignore[no-any-return]
 
 
 @final
@@ -279,9 +241,6 @@ class orthogonal_(Initializer):
     )
 
     gain: Real = 1.0
-
-    def fill(self, init: Any, tensor: Tensor, arguments: dict[str, Any]) -> Tensor:
-        return init.orthogonal_(tensor, **arguments)  # type: ignore[no-any-return]
 
 
 @final
@@ -298,9 +257,6 @@ class sparse_(Initializer):
 
     sparsity: Probability
     std: NonNegative = 0.01
-
-    def fill(self, init: Any, tensor: Tensor, arguments: dict[str, Any]) -> Tensor:
-        return init.sparse_(tensor, **arguments)  # type: ignore[no-any-return]
 
 
 def _expect_order(a: float, b: float) -> None:

@@ -76,6 +76,7 @@ class CrossEntropyLoss(Loss):
     label_smoothing: Probability = 0.0
 
     def check(self, output: TensorType, target: Target) -> None:
+        """Raises ``Cause`` unless the output is N×classes."""
         _expect_classes(self, output, target, self.weight)
 
 
@@ -94,6 +95,7 @@ class NLLLoss(Loss):
     reduction: Reduction = "mean"
 
     def check(self, output: TensorType, target: Target) -> None:
+        """Raises ``Cause`` unless the output is N×classes."""
         _expect_classes(self, output, target, self.weight)
 
 
@@ -115,6 +117,7 @@ class BCEWithLogitsLoss(Loss):
     pos_weight: Weights | None = None
 
     def check(self, output: TensorType, target: Target) -> None:
+        """Raises ``Cause`` unless the output is N×1 for two classes, or of the shape of a target of reals."""
         if target.classes is None:
             expect_reals(self, output, target)
         elif target.classes != 2:
@@ -131,6 +134,7 @@ class BCEWithLogitsLoss(Loss):
             raise Cause(f"`pos_weight` has {len(self.pos_weight)} values, and the output is {output}")
 
     def build(self, device: torch.device | str = "cpu") -> Criterion:
+        """The torch module, for which the labels are made reals of the output's shape."""
         loss = super().build(device)
 
         def criterion(output: Tensor, target: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ class OfReals(Loss):
     """A loss of reals of the output's shape."""
 
     def check(self, output: TensorType, target: Target) -> None:
+        """Raises ``Cause`` unless the target is reals of the output's shape."""
         expect_reals(self, output, target)
 
 

@@ -54,6 +54,7 @@ class accuracy(Metric):
     rejects = (Rejected("{threshold: 0.5}", "`accuracy` has no field `threshold`"),)
 
     def of(self, output: NDArray[Any], target: NDArray[Any]) -> float:
+        """The share of labels that ``predicted`` gives."""
         return float((predicted(output) == target).mean())
 
 
@@ -69,10 +70,12 @@ class top_5_accuracy(Metric):
     rejects = (Rejected("{k: 3}", "`top_5_accuracy` has no field `k`"),)
 
     def check_width(self, output: TensorType, target: Target) -> None:
+        """Raises ``Cause`` for fewer than six values."""
         if output.size < 6:
             raise Cause(f"the output is {output}: among five values every class is", "Use `accuracy`.")
 
     def of(self, output: NDArray[Any], target: NDArray[Any]) -> float:
+        """Sorts stably; an output that is not finite is not right."""
         import numpy as np
 
         best = np.argsort(-output, axis=1, kind="stable")[:, :5]
@@ -92,6 +95,7 @@ class OfEachClass(Metric):
 
     @final
     def of(self, output: NDArray[Any], target: NDArray[Any]) -> float:
+        """The mean over the classes that are predicted or there; a class without a whole counts 0."""
         return _ratio(*self.share(*_per_class(output, target)))
 
 
@@ -105,6 +109,7 @@ class precision(OfEachClass):
     rejects = (Rejected("{average: micro}", "`precision` has no field `average`"),)
 
     def share(self, right: Counts, given: Counts, there: Counts) -> tuple[Counts, Counts]:
+        """Right, of those given to the class."""
         return right, given
 
 
@@ -118,6 +123,7 @@ class recall(OfEachClass):
     rejects = (Rejected("{average: micro}", "`recall` has no field `average`"),)
 
     def share(self, right: Counts, given: Counts, there: Counts) -> tuple[Counts, Counts]:
+        """Right, of those that the class has."""
         return right, there
 
 
@@ -131,6 +137,7 @@ class f1(OfEachClass):
     rejects = (Rejected("{average: micro}", "`f1` has no field `average`"),)
 
     def share(self, right: Counts, given: Counts, there: Counts) -> tuple[Counts, Counts]:
+        """2·right/(given + there), the harmonic mean of right/given and right/there."""
         return 2 * right, given + there
 
 
@@ -147,10 +154,12 @@ class perplexity(Metric):
     rejects = (Rejected("{base: 2}", "`perplexity` has no field `base`"),)
 
     def check_width(self, output: TensorType, target: Target) -> None:
+        """Raises ``Cause`` for a single value."""
         if output.size < 2:
             raise Cause(f"the output is {output}, and `perplexity` needs one value per class")
 
     def of(self, output: NDArray[Any], target: NDArray[Any]) -> float:
+        """Works in float64, with the largest logit subtracted."""
         import numpy as np
 
         wide = output.astype(np.float64)

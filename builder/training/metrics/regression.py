@@ -28,6 +28,7 @@ class mae(Metric):
     rejects = (Rejected("{squared: true}", "`mae` has no field `squared`"),)
 
     def of(self, output: NDArray[Any], target: NDArray[Any]) -> float:
+        """Over all values of all examples, in float64."""
         return float(abs(_errors(output, target)).mean())
 
 
@@ -40,6 +41,7 @@ class mse(Metric):
     rejects = (Rejected("{squared: true}", "`mse` has no field `squared`"),)
 
     def of(self, output: NDArray[Any], target: NDArray[Any]) -> float:
+        """Over all values of all examples, in float64."""
         return float((_errors(output, target) ** 2).mean())
 
 
@@ -52,6 +54,7 @@ class rmse(Metric):
     rejects = (Rejected("{squared: true}", "`rmse` has no field `squared`"),)
 
     def of(self, output: NDArray[Any], target: NDArray[Any]) -> float:
+        """The root is taken once, of the mean."""
         return float((_errors(output, target) ** 2).mean() ** 0.5)
 
 
@@ -67,6 +70,7 @@ class r2(Metric):
     rejects = (Rejected("{adjusted: true}", "`r2` has no field `adjusted`"),)
 
     def of(self, output: NDArray[Any], target: NDArray[Any]) -> float:
+        """R² of each target value over the examples, then their mean."""
         import numpy as np
 
         missed = (_errors(output, target) ** 2).sum(axis=0)

@@ -78,6 +78,7 @@ class CosineAnnealingLR(Scheduler):
     eta_min: NonNegative = 0.0
 
     def from_run(self, steps_per_epoch: int, epochs: int) -> dict[str, Any]:
+        """``T_max``, where it is not written."""
         return {"T_max": self.T_max or epochs}
 
 
@@ -161,6 +162,7 @@ class OneCycleLR(Scheduler):
     three_phase: Flag = False
 
     def check(self, optimizer: Optimizer, epochs: int) -> None:
+        """Raises ``Cause`` for ``cycle_momentum`` with an optimiser that has no momentum."""
         if self.cycle_momentum and not optimizer.momentum_like:
             raise Cause(
                 f"`OneCycleLR` cycles the momentum, and `{type(optimizer).__name__}` has none",
@@ -169,6 +171,7 @@ class OneCycleLR(Scheduler):
             )
 
     def from_run(self, steps_per_epoch: int, epochs: int) -> dict[str, Any]:
+        """``total_steps``: the batches of all epochs."""
         return {"total_steps": steps_per_epoch * epochs}
 
 
