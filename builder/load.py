@@ -13,7 +13,6 @@ from builder.elaborate.elaborate import elaborate
 from builder.elaborate.expectations import check_data, check_expectations, described
 from builder.elaborate.resolve import resolve
 from builder.errors import Report, SpecError, SpecErrors
-from builder.files.run_folder import SPEC, spec_of_run
 from builder.language.nodes import Document
 from builder.language.overrides import override
 from builder.language.source import read_file, read_text
@@ -59,6 +58,8 @@ def infer(spec: ModelSpec) -> Graph:
 @reads_runs
 def _generator_of(folder: Path) -> DataInfo | None:
     """What the generator of a run makes, from the run's spec."""
+    from builder.files.run_folder import SPEC, spec_of_run
+
     text, start = spec_of_run(folder)
     spec = loads(text, str(folder / SPEC), start)
     if spec.adversarial is None or spec.data is None:

@@ -17,12 +17,11 @@ from builder.language.nodes import Document, Mapping, Node, Scalar, describe
 from builder.reader import Reader, Unknown, Unresolved
 from builder.spec.inputs import InputReader
 from builder.spec.items import ItemReader
-from builder.spec.written import LANGUAGE_VERSION, SAID_BY_DATA, Block, WrittenSpec
+from builder.spec.written import LANGUAGE_VERSION, SAID_BY_DATA, Block, Library, WrittenSpec
 from builder.training.section import Train
 
 if TYPE_CHECKING:  # a spec without cells does not pay for them
     from builder.cells.cell import Cell
-    from builder.spec.written import Library
 
 KEYS: Final = (
     "gradspec", "name", "library", "input", "inputs", "constants", "blocks", "cells", "layers", "outputs",

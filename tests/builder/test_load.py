@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from dataclasses import MISSING, fields
 from pathlib import Path
 
 import pytest
 
-from builder import SpecErrors, infer, load, loads
+from builder import ModelSpec, SpecErrors, infer, load, loads
 
 FIVE_MISTAKES = """\
 name: five
@@ -66,6 +67,15 @@ def test_lenet5_has_61706_parameters() -> None:
         ("conv2d_1", (6, 28, 28)),
         ("tanh_1", (6, 28, 28)),
     ]
+
+
+def test_a_spec_is_made_in_one_step() -> None:
+    for field in fields(ModelSpec):
+        assert field.default is MISSING and field.default_factory is MISSING, field.name
+    spec = loads("networks: {a: {input: [2], layers: [ReLU]}, b: {input: [3], layers: [Tanh]}}")
+    for part in (spec, *spec.networks.values()):
+        assert part.graph.complete and part.holes == () and part.attacks == {}
+        assert (part.data, part.train, part.adversarial, part.game) == (None, None, None, None)
 
 
 def test_a_pipe_a_folder_and_nothing(tmp_path: Path) -> None:

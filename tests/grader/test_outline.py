@@ -7,8 +7,8 @@ import json
 import pytest
 
 from builder import loads
+from builder.cells.shipped import shipped, shipped_cell
 from builder.errors import SpecErrors
-from builder.spec.library import shipped, shipped_cell
 from grader.outline import Outline, cell_of, revived, torch_cell
 
 RECURRENT = """
