@@ -14,7 +14,6 @@ from builder.elaborate.expectations import check_data, check_expectations, descr
 from builder.elaborate.resolve import resolve
 from builder.errors import Report, SpecError, SpecErrors
 from builder.language.nodes import Document
-from builder.language.overrides import override
 from builder.language.source import read_file, read_text
 from builder.shapes import DEFAULT_LIMIT_BYTES
 from builder.spec.graph import Graph
@@ -81,7 +80,10 @@ def from_document(
 ) -> ModelSpec:
     """The spec of a text that was read already (a grader leaves out what it does not judge)."""
     report = Report()
-    document = override(document, sets, report)
+    if sets:
+        from builder.language.overrides import override
+
+        document = override(document, sets, report)
     spec = read_spec(document, folder, report)
     if spec is None:
         raise SpecErrors(report.errors, report.advice)

@@ -18,7 +18,6 @@ import yaml
 from builder.errors import Place, Report, SpecErrors
 from builder.language.nodes import HOLE, Document, Mapping, Node, Plain, Scalar, Sequence, describe, join_path
 from builder.language.scalars import is_decimal, resolve
-from builder.language.syntax import explain, invisible
 
 __all__ = [
     "MAX_BYTES",
@@ -92,6 +91,8 @@ def read_text(text: str, file: str = "<text>") -> Document:
     if len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise _too_large(file)
     if unprintable := re.search(_UNPRINTABLE_ASCII if text.isascii() else _UNPRINTABLE, text):
+        from builder.language.syntax import invisible
+
         problem, hint = invisible(unprintable.group())
         raise _refusal(file, problem, hint, after=text[: unprintable.start()])
     readable = _HOLE.sub(_STAND_IN, text)
@@ -186,6 +187,8 @@ class _Composer:
         try:
             root = self._root()
         except yaml.YAMLError as error:
+            from builder.language.syntax import explain
+
             self._report.error(*explain(error, self._text, self._file))
             root = None
         self._report.raise_errors()
