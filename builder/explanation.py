@@ -1,4 +1,4 @@
-"""What a network does and how it becomes fast, layer by layer, as data. Torch-free.
+"""What each layer of a network computes, and how it is made fast, as data. Without torch.
 
 For a recurrent layer: its equations, which matrix products are done when, what kind of recurrence it is, what
 it equals, and what it costs beside ``nn.LSTM``. For any other layer: the arithmetic of its parameters.
@@ -25,7 +25,7 @@ from builder.spec.graph import Graph, GraphLayer
 
 When = Literal["once", "step", "within"]
 
-# What each recurrence means for how fast it can be.
+# How fast each kind of recurrence can be.
 MEANING: Final[Mapping[Recurrence, str]] = {
     "none": "Nothing is carried from one step to the next: all steps are worked out at once.",
     "linear": "Linear, value by value, in what is carried: all steps are one scan, without a loop over time.",
@@ -63,7 +63,7 @@ class Cost:
 
     @property
     def ratios(self) -> tuple[float, float]:
-        """Parameters and multiply-adds per one of ``nn.LSTM``'s."""
+        """Parameters, and multiply-adds, divided by those of ``nn.LSTM``."""
         return self.parameters / self.lstm_parameters, self.multiply_adds / self.lstm_multiply_adds
 
 
@@ -89,7 +89,7 @@ class CellExplanation:
 
     @property
     def meaning(self) -> str:
-        """What the recurrence means for how fast it can be."""
+        """The sentence of ``MEANING``: how fast such a recurrence can be."""
         return MEANING[self.recurrence]
 
 
@@ -105,7 +105,7 @@ class LayerExplanation:
 
 
 def explain(graph: Graph) -> tuple[LayerExplanation, ...]:
-    """Every layer of a network, in order."""
+    """An explanation of every layer of a network, in order."""
     return tuple(
         LayerExplanation(use.name, use.type, str(use.output_type), use.how, _cell_of(use))
         for use in graph.layers
@@ -113,7 +113,7 @@ def explain(graph: Graph) -> tuple[LayerExplanation, ...]:
 
 
 def explain_cell(cell: Cell, input_size: int, hidden_size: int) -> CellExplanation:
-    """A cell as one layer in one direction."""
+    """An explanation of a cell as one layer in one direction."""
     return _explained(cell, [input_size], hidden_size, 1)
 
 
@@ -127,7 +127,7 @@ def _cell_of(use: GraphLayer) -> CellExplanation | None:
 
 
 def cell_of(layer: RecurrentLayer) -> Cell | None:
-    """The cell of a recurrent layer, torch's own too; none for an ``LSTM`` with ``proj_size``."""
+    """The cell of a recurrent layer, also of torch's own; None for an ``LSTM`` with ``proj_size``."""
     if isinstance(layer, CellLayer):
         return layer.cell
     if any(width != layer.hidden_size for width in layer.states.values()):
@@ -139,7 +139,7 @@ def cell_of(layer: RecurrentLayer) -> Cell | None:
 
 
 def _explained(cell: Cell, widths: Sequence[int], hidden: int, directions: int) -> CellExplanation:
-    """``widths`` are what arrives at each layer."""
+    """``widths`` are the sizes of each layer's input."""
     match = recognise(cell)
     shapes = [shape for width in widths for shape in cell.parameter_shapes(width, hidden).values()]
     products = sum(cell.multiply_adds(width, hidden) for width in widths)
@@ -155,7 +155,7 @@ def _explained(cell: Cell, widths: Sequence[int], hidden: int, directions: int) 
         products=tuple(_products(cell)),
         recurrence=_recurrence(cell),
         equals=None if match is None else match.layer,
-        differs=tuple(one.text for one in differences(cell)) if match is None else (),
+        differs=tuple(difference.text for difference in differences(cell)) if match is None else (),
         cost=Cost(
             directions * sum(map(count, shapes)),
             directions * products,
@@ -166,7 +166,7 @@ def _explained(cell: Cell, widths: Sequence[int], hidden: int, directions: int) 
 
 
 def _recurrence(cell: Cell) -> Recurrence:
-    """What its program says; of a cell that is too large for one, the hardest."""
+    """The recurrence of the cell's program; `matrix` for a cell that is too large for a program."""
     try:
         return compile_cell(cell).recurrence
     except TooLarge:
@@ -174,7 +174,7 @@ def _recurrence(cell: Cell) -> Recurrence:
 
 
 def _products(cell: Cell) -> Iterator[Product]:
-    """The matrix products of a cell as its program does them; of a cell that is too large for one, none."""
+    """The matrix products of a cell's program; no products for a cell that is too large for a program."""
     try:
         program = compile_cell(cell)
     except TooLarge:
@@ -206,17 +206,17 @@ def _products(cell: Cell) -> Iterator[Product]:
         elif isinstance(region, Loop):
             made |= {name: term for name, term in region.code.items() if name not in own}
             for group, within in ((region.static, None), (region.operands, frozenset(region.code))):
-                for one in group:
-                    for _, _, matrices in one.runs:
-                        yield product(matrices, one.operand, within)
+                for operation in group:
+                    for _, _, matrices in operation.runs:
+                        yield product(matrices, operation.operand, within)
 
 
 def _spelled(term: Term, made: Mapping[str, Term], own: Collection[str]) -> Term:
-    """The term with the program's own names replaced by what they stand for."""
+    """The term with each of the program's own names replaced by its term."""
 
-    def change(one: Term) -> Term:
-        if isinstance(one, Read) and one.name in made and one.name not in own and not one.previous:
-            return _spelled(made[one.name], made, own)
-        return one
+    def change(part: Term) -> Term:
+        if isinstance(part, Read) and part.name in made and part.name not in own and not part.previous:
+            return _spelled(made[part.name], made, own)
+        return part
 
     return rewritten(term, change)

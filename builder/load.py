@@ -1,4 +1,4 @@
-"""The way in: a file or a text becomes a spec whose shapes are worked out, or all of its errors at once."""
+"""A file or a text becomes a spec with every shape, or all of its errors at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from builder.data.info import DataInfo, Target
 from builder.data.made import reads_runs
 from builder.elaborate.advice import advise
 from builder.elaborate.elaborate import elaborate
-from builder.elaborate.expectations import check_data, check_expectations, described
+from builder.elaborate.expectations import check_data, check_expectations, data_info
 from builder.elaborate.resolve import resolve
 from builder.errors import Report, SpecError, SpecErrors
 from builder.language.nodes import Document
@@ -45,7 +45,7 @@ def loads(
     *,
     limit_bytes: int = DEFAULT_LIMIT_BYTES,
 ) -> ModelSpec:
-    """Reads a spec from text, as ``load`` does; ``folder`` is what its paths are relative to."""
+    """Reads a spec from text, as ``load`` does; ``folder`` is what its paths are relative to. Raises ``SpecErrors``."""
     return from_document(read_text(text, file), folder or Path(), sets, limit_bytes)
 
 
@@ -65,11 +65,11 @@ def _generator_of(folder: Path) -> DataInfo | None:
         return None
     graph = spec.networks[spec.adversarial.generator].graph
     (last,) = graph.outputs.values()
-    made = next(layer.output_type for layer in graph.layers if layer.name == last)
+    output = next(layer.output_type for layer in graph.layers if layer.name == last)
     if spec.adversarial.conditional is None:
-        return DataInfo(made, Target(), examples=0, range=None)
+        return DataInfo(output, Target(), examples=0, range=None)
     source = spec.data.fitted.describe(spec.folder)
-    return DataInfo(made, Target(source.target.classes), examples=0, range=source.range)
+    return DataInfo(output, Target(source.target.classes), examples=0, range=source.range)
 
 
 def from_document(
@@ -78,7 +78,10 @@ def from_document(
     sets: SequenceABC[str] = (),
     limit_bytes: int = DEFAULT_LIMIT_BYTES,
 ) -> ModelSpec:
-    """The spec of a text that was read already (a grader leaves out what it does not judge)."""
+    """The spec of a parsed document, as ``load`` gives it. Raises ``SpecErrors``.
+
+    A grader calls it with a document from which the sections that it does not judge were removed.
+    """
     report = Report()
     if sets:
         from builder.language.overrides import override
@@ -99,13 +102,18 @@ def from_document(
 
 
 def _several(spec: WrittenSpec, report: Report, limit_bytes: int) -> ModelSpec:
-    """The spec of several networks, each worked out, and held against those that it plays with."""
-    from builder.elaborate.players import advise_players, check_players, classes_told, filled_in
+    """The spec of several networks: each worked out, and the two players checked against each other."""
+    from builder.elaborate.players import (
+        advise_players,
+        check_players,
+        complete_adversarial,
+        conditional_classes,
+    )
     from builder.elaborate.resolve import resolve_several
     from builder.elaborate.several import elaborate_all
 
-    info = described(spec, report)
-    classes = classes_told(spec, info, report)
+    info = data_info(spec, report)
+    classes = conditional_classes(spec, info, report)
     several = elaborate_all(spec, classes, report, limit_bytes)
     for name, network in several.networks.items():
         check_expectations(network, several.graph_of(name), report)
@@ -115,7 +123,7 @@ def _several(spec: WrittenSpec, report: Report, limit_bytes: int) -> ModelSpec:
     for name, network in several.networks.items():
         advise(network, several.graph_of(name), report)
     advise_players(spec, several, info, report)
-    adversarial = filled_in(spec, several)
+    adversarial = complete_adversarial(spec, several)
     networks = {
         name: _complete(network, several.graph_of(name)) for name, network in several.networks.items()
     }
@@ -131,7 +139,7 @@ def _complete(
     adversarial: Adversarial | None = None,
     networks: dict[str, ModelSpec] | None = None,
 ) -> ModelSpec:
-    """The model spec of what is written, with what was worked out of it."""
+    """The model spec: the public part of the written one, with its graph and what follows from it."""
     return ModelSpec(
         file=spec.file,
         folder=spec.folder,

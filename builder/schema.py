@@ -1,4 +1,4 @@
-"""The JSON Schema of a model spec, for editors: completion, and red lines while typing."""
+"""The JSON Schema of a model spec, for completion and errors in editors."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _TENSOR: Final = {
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of a model spec, worked out from the catalogues."""
+    """The JSON Schema (draft 2020-12) of a model spec, with every component of the catalogues."""
     return {
         "$schema": DIALECT,
         "title": "gradspec model spec",
@@ -184,7 +184,7 @@ def _item() -> dict[str, Any]:
 
 
 def component_schema(cls: type[Component]) -> dict[str, Any]:
-    """The JSON Schema of a component's fields."""
+    """The JSON Schema of a component's fields: an object, each default filled in."""
     properties: dict[str, Any] = {}
     generated = cls.model_json_schema()
     definitions = generated.get("$defs", {})
@@ -193,7 +193,7 @@ def component_schema(cls: type[Component]) -> dict[str, Any]:
         section = section_of(info)
         if name == cls.chooses:
             chosen = choice_of(cls, name).catalogue
-            properties |= {one: _fields(chosen[one]) for one in chosen}
+            properties |= {kind: _fields(chosen[kind]) for kind in chosen}
             continue
         if marks and isinstance(marks[0], Choice):
             properties[name] = _one_of(marks[0].catalogue)

@@ -1,6 +1,6 @@
 """The cells that ship with gradspec, and the comment above each: its paper, and what to know. Without torch.
 
-They are read when a name is found nowhere else.
+A shipped cell is used where no other layer type has its name.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ _CELL: Final = re.compile(r"^  ([A-Za-z]\w*):$", re.MULTILINE)
 @cache
 def shipped() -> dict[str, Path]:
     """The names of the shipped cells, and the file of each, read from the files' text."""
-    found = find_spec("specs")
-    assert found is not None and found.submodule_search_locations, "the package `specs` is missing"
-    folder = Path(found.submodule_search_locations[0]) / "library"
+    package = find_spec("specs")
+    assert package is not None and package.submodule_search_locations, "the package `specs` is missing"
+    folder = Path(package.submodule_search_locations[0]) / "library"
     files = sorted(folder.glob("*.yaml"))
     return {name: file for file in files for name in _CELL.findall(file.read_text(encoding="utf-8"))}
 
 
 @cache
 def shipped_cell(name: str) -> Cell | None:
-    """A cell of the shipped library; none if it has no such cell."""
+    """The shipped cell called ``name``, None where there is none. Raises ``SpecErrors`` for a cell that is wrong."""
     file = shipped().get(name)
     if file is None:
         return None
@@ -52,7 +52,7 @@ def _shipped_cells(file: Path) -> Mapping:
 
 
 def note(name: str) -> str:
-    """What stands above a shipped cell as one paragraph: its paper, and what to know.
+    """The comment above a shipped cell as one paragraph: its paper, and what to know.
 
     A cell without a comment of its own shares that of the one above it. Raises ``KeyError``.
     """

@@ -1,4 +1,4 @@
-"""Advice: what is not wrong but unwise. It fails nothing and costs no points."""
+"""Advice on a network that is right but unwise. No check fails and no points are lost by it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from builder.spec.written import WrittenSpec
 
 
 def advise(spec: WrittenSpec, graph: Graph, report: Report) -> None:
-    """Looks over a network that has no errors."""
+    """Advises on a network without errors: its layers, its last layer and loss, and its data's `preprocess`."""
     readers: dict[str, list[GraphLayer]] = {}
     for layer in graph.layers:
         for source in layer.inputs:
@@ -38,7 +38,7 @@ def advise(spec: WrittenSpec, graph: Graph, report: Report) -> None:
 
 
 def _states_left_behind(graph: Graph, report: Report) -> None:
-    """`state_from` goes by name: what a layer has no state for does not reach it."""
+    """Advises where `state_from`, which goes by name, leaves out a state of the other layer."""
     for layer in graph.layers:
         source = graph.by_name.get(layer.starts_from or "")
         left = [state for state in source.ports if state not in layer.ports] if source is not None else []
@@ -70,7 +70,7 @@ def _softmax_before_loss(spec: WrittenSpec, graph: Graph, report: Report) -> Non
 
 
 def _affine_before_geometry(spec: WrittenSpec, report: Report) -> None:
-    """`Rescale` and `Standardize` come last whatever the list says: a list that says otherwise misleads."""
+    """Advises where `Rescale` or `Standardize` is not written last: they always run last."""
     if spec.data is None or spec.data_node is None:
         return
     steps = spec.data.preprocess

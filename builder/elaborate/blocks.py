@@ -1,4 +1,4 @@
-"""What a use of a block gives it: its parameters' values, and what arrives."""
+"""The values of a block's parameters at one use of it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from builder.spec.written import Block, Item
 
 
 class Watching(set[str]):
-    """Notes a name in several sets at once: a block's, and the file's, which has the constants."""
+    """A set that hands each name on to other sets: the block's parameters read, and the file's constants read."""
 
     def __init__(self, *sets: set[str]) -> None:
         super().__init__()
         self._sets = sets
 
     def add(self, name: str) -> None:
-        """Notes ``name`` in each."""
-        for one in self._sets:
-            one.add(name)
+        """Adds ``name`` to each of the other sets."""
+        for names in self._sets:
+            names.add(name)
 
 
 def block_names(
@@ -31,37 +31,37 @@ def block_names(
     read: set[str],
     report: Report,
 ) -> dict[str, object] | None:
-    """What ``$name`` means inside this use of the block, or none if a parameter is missing (reported).
+    """The value of each ``$name`` inside this use of the block; None if a parameter is missing (reported).
 
-    A default may read the constants, ``$in_channels`` and the parameters before it; what the use gives is
-    evaluated where the use stands. ``read`` notes the names that defaults read.
+    A default may read the constants, ``$in_channels`` and the parameters before it. An argument is evaluated
+    where the use stands. The names that defaults read are added to ``read``.
     """
-    given = _arguments(copy.item, block, report)
-    if given is None:
+    arguments = _arguments(copy.item, block, report)
+    if arguments is None:
         return None
     shape = arrives.type.shape if arrives.type is not None else None
     names: dict[str, object] = dict(constants)
     names["in_channels"] = shape[0] if shape and len(shape) > 1 else Unresolved()
     names["in_features"] = shape[-1] if shape else Unresolved()
-    right = True
+    complete = True
     for name, default in block.parameters.items():
-        if name not in given and isinstance(default, Scalar) and default.value is None:
+        if name not in arguments and isinstance(default, Scalar) and default.value is None:
             report.error(
                 copy.place,
                 f"the block `{block.name}` needs `{name}`",
                 f"As in `{block.name}: {{{name}: …}}`.",
             )
-            right = False
+            complete = False
             continue
-        if name in given:
-            reader, node = copy.reader(report), given[name]
+        if name in arguments:
+            reader, node = copy.reader(report), arguments[name]
         else:
             reader, node = Reader(report, dict(names), read), default
         try:
             names[name] = reader.plain(node)
         except Unknown:
             names[name] = Unresolved()
-    return names if right else None
+    return names if complete else None
 
 
 def _arguments(item: Item, block: Block, report: Report) -> dict[str, Node] | None:
@@ -76,7 +76,7 @@ def _arguments(item: Item, block: Block, report: Report) -> dict[str, Node] | No
                     f"the block `{block.name}` has no parameter `{key}`",
                     did_you_mean(str(key), block.parameters),
                 )
-        return {str(k): v for k, v in fields.entries.items() if k in block.parameters}
+        return {str(key): node for key, node in fields.entries.items() if key in block.parameters}
     if not block.parameters:
         report.error(
             fields.place,

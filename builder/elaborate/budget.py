@@ -1,4 +1,4 @@
-"""The memory a network would take, bounded before anything is allocated."""
+"""The memory of a network, bounded before anything is allocated."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from builder.shapes import BYTES_PER_VALUE, Inferred, count
 
 @dataclass(eq=False)
 class Budget:
-    """Adds up parameters, and activations at batch 1, in float32; each may take ``limit_bytes``."""
+    """Sums of parameters, and of activations at batch 1, in float32; each sum may take ``limit_bytes``."""
 
     limit_bytes: int
     parameter_bytes: int = 0
     activation_bytes: int = 0
 
     def take(self, inferred: Inferred, place: Place, report: Report, *, shared: bool) -> bool:
-        """Whether there is room for one more layer; the first that passes the limit is an error."""
+        """Adds a layer; whether it stays within the limit. The first layer that does not is reported."""
         values = 0 if shared else sum(count(shape) for shape in inferred.parameters.values())
         before = max(self.parameter_bytes, self.activation_bytes)
         self.parameter_bytes += values * BYTES_PER_VALUE
@@ -25,18 +25,18 @@ class Budget:
         after = max(self.parameter_bytes, self.activation_bytes)
         if after > self.limit_bytes >= before:
             parameters = self.parameter_bytes > self.limit_bytes
-            what = "the parameters" if parameters else "the activations of one example"
+            summed = "the parameters" if parameters else "the activations of one example"
             alone = values if parameters else inferred.output.size
             report.error(
                 place,
-                f"{what} up to here take {binary(after)}, and {binary(self.limit_bytes)} are allowed",
+                f"{summed} up to here take {binary(after)}, and {binary(self.limit_bytes)} are allowed",
                 f"This layer alone has {alone:,} values.",
             )
         return after <= self.limit_bytes
 
 
 def binary(size: int) -> str:
-    """Bytes as a person reads them.
+    """Bytes in the largest unit that fits, with one decimal.
 
     >>> binary(4 << 30), binary(1536)
     ('4 GiB', '1.5 KiB')

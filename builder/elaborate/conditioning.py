@@ -1,4 +1,4 @@
-"""A player that is told the class: a second input ``label``, and the ordinary layers that let it speak.
+"""A conditional player: a second input ``label``, and the layers of the catalogue that read it.
 
 The added layers stand in the graph beside the author's, under names that stay the same:
 
@@ -36,7 +36,10 @@ LOGITS: Final = "logits"  # what a projecting discriminator's last layer is call
 
 @dataclass(frozen=True)
 class Condition:
-    """How one player is told of how many ``classes``; ``place`` is where the author says so."""
+    """How one player gets a class, of ``classes``. ``place`` is where `conditional` is written.
+
+    ``critic`` says that the player is the discriminator.
+    """
 
     how: Conditional
     classes: int
@@ -44,12 +47,12 @@ class Condition:
     place: Place
 
     def inputs(self, own: dict[str, TensorType]) -> dict[str, TensorType]:
-        """The network's inputs with the label behind them."""
+        """The network's inputs and the label: one class's number for each example."""
         return {**own, LABEL: TensorType((), self.classes)}
 
 
 class ConditionedElaborator(Elaborator):
-    """Works out a player's graph with what the label adds to it."""
+    """Works out a player's graph with the layers that the label adds."""
 
     def __init__(self, spec: WrittenSpec, report: Report, common: Common, condition: Condition) -> None:
         super().__init__(spec, report, common)
@@ -65,27 +68,27 @@ class ConditionedElaborator(Elaborator):
         super()._body(scope)
 
     def _beside(self, scope: Scope, x: Value) -> Value:
-        """The input with the class beside it: as further features of a vector, as further planes of an image."""
+        """The input with the class beside it: more features of a vector N×D, more planes of an image N×C×H×W."""
         assert x.type is not None
         how, label, image = self.condition.how, scope.values[LABEL], x.type.shape[1:]
         if how.label == "concatenate":
-            told = self._add(scope, "label_one_hot", "OneHot", {}, label)
+            encoded = self._add(scope, "label_one_hot", "OneHot", {}, label)
         elif image and self.condition.critic:
             plane = (1, *x.type.sized(1)[1:])
-            told = self._add(
+            encoded = self._add(
                 scope, "label_embedding", "Embedding", {"embedding_dim": plane[1] * plane[2]}, label
             )
-            told = self._add(
-                scope, "label_planes", "Unflatten", {"dim": 1, "unflattened_size": list(plane)}, told
+            encoded = self._add(
+                scope, "label_planes", "Unflatten", {"dim": 1, "unflattened_size": list(plane)}, encoded
             )
         else:
-            told = self._add(scope, "label_embedding", "Embedding", {"embedding_dim": how.size}, label)
+            encoded = self._add(scope, "label_embedding", "Embedding", {"embedding_dim": how.size}, label)
         if image and (how.label == "concatenate" or not self.condition.critic):
-            told = self._add(scope, "label_planes", "Tile", {"size": list(x.type.sized(1)[1:])}, told)
-        return self._add(scope, "with_label", "Concat", {}, x, told)
+            encoded = self._add(scope, "label_planes", "Tile", {"size": list(x.type.sized(1)[1:])}, encoded)
+        return self._add(scope, "with_label", "Concat", {}, x, encoded)
 
     def _projected(self, scope: Scope) -> None:
-        """The author's layers, and to their logit the inner product of what the last reads with the class."""
+        """The author's layers; to their logit, the inner product of the last layer's input and the class is added."""
         if not self.spec.layers or self.spec.layers[-1].unknown:
             super()._body(scope)
             return
@@ -113,14 +116,14 @@ class ConditionedElaborator(Elaborator):
             )
             self.complete, scope.last = False, UNKNOWN
             return
-        told = self._add(
+        embedding = self._add(
             scope, "label_embedding", "Embedding", {"embedding_dim": features.type.size}, scope.values[LABEL]
         )
-        score = self._add(scope, "label_score", "Dot", {}, features, told)
+        score = self._add(scope, "label_score", "Dot", {}, features, embedding)
         scope.last = self._add(scope, "conditional_logits", "Add", {}, logits, score)
 
     def _add(self, scope: Scope, name: str, kind: str, fields: dict[str, Any], *reads: Value) -> Value:
-        """One more layer of the catalogue, under a name of its own; what it reads needs no name."""
+        """Adds a layer of the catalogue called ``name``, which reads the values ``reads``."""
         place = self.condition.place
         sources = tuple((f"·{index}", place) for index in range(len(reads)))  # no author can say that
         scope.values |= {hidden: value for (hidden, _), value in zip(sources, reads, strict=True)}

@@ -1,6 +1,6 @@
-"""From items to the graph: blocks, groups and repeats expanded, names given, wires drawn, shapes worked out.
+"""From items to the graph: blocks, groups and repeats expanded, names given, layers connected, shapes worked out.
 
-Every error of the file is collected; what follows an unknown shape is silent.
+Every error of the file is collected; after an unknown shape none is reported.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MAX_ITEMS: Final = 10_000
 
 
 class Use(NamedTuple):
-    """One copy of an item in the graph, for the resolved spec."""
+    """One copy of an item in the graph, for the resolved spec. ``layer`` is None for a block."""
 
     name: str
     layer: Layer | None
@@ -54,9 +54,10 @@ class Elaborated(NamedTuple):
 
 @dataclass(eq=False)
 class Common:
-    """What the networks of one spec have in common: a bound on memory and on items, and what they used.
+    """The state that the networks of one spec share: the bounds on memory and on items, and the names in use.
 
-    ``rules`` are the spec's own `init`, which speaks for the layers of all of several networks.
+    ``rules`` are those of the `init` beside several networks, which holds for the layers of all of them.
+    ``expanded`` counts items.
     """
 
     budget: Budget
@@ -66,13 +67,13 @@ class Common:
 
 
 def elaborate(spec: WrittenSpec, report: Report, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> Elaborated:
-    """Works the graph out. ``limit_bytes`` bounds parameters, and activations at batch 1, each."""
+    """Works out the graph of one network. ``limit_bytes`` bounds parameters, and activations at batch 1, each."""
     common = Common(Budget(limit_bytes))
     return Elaborator(spec, report, common).run(lambda: report_unused(spec, common.used, report))
 
 
 class Elaborator:
-    """Works out the graph of one network."""
+    """Works out the graph of one network; everything wrong goes to ``report``."""
 
     def __init__(self, spec: WrittenSpec, report: Report, common: Common) -> None:
         self.spec = spec
@@ -88,7 +89,7 @@ class Elaborator:
         self.types = LayerTypes(spec, report)
 
     def run(self, finish: Callable[[], None] = lambda: None) -> Elaborated:
-        """The graph; ``finish`` is called when every item was met, if nothing is left to be filled in."""
+        """The graph. ``finish`` is called after the last item, unless the spec has holes."""
         spec = self.spec
         values = {name: Value(name, kind) for name, kind in spec.inputs.items()}
         last = next(iter(values.values())) if list(values) == ["input"] else None
@@ -148,14 +149,14 @@ class Elaborator:
             last = scope.last
             scope.mark_read(last)
             return {"output": last.source} if last is not None and last.source is not None else {}
-        found: dict[str, str] = {}
+        outputs: dict[str, str] = {}
         for name, place in self.spec.outputs:
-            if name in found:
+            if name in outputs:
                 self.report.error(place, f"the output `{name}` is named twice", "Remove one.")
             value = scope.lookup(name, place, "")
             if value.source is not None:
-                found[name] = value.source
-        return found if len(found) == len(self.spec.outputs) else {}
+                outputs[name] = value.source
+        return outputs if len(outputs) == len(self.spec.outputs) else {}
 
     # One item
 
@@ -228,8 +229,10 @@ class Elaborator:
     def _share(self, scope: Scope, item: Item, suffix: str, first: bool, shared: str | None) -> None:
         assert item.share is not None
         name, place = item.share
-        found = next((c for c in scope.candidates(name, suffix) if c in scope.made), None)
-        if found is None:
+        original = next(
+            (candidate for candidate in scope.candidates(name, suffix) if candidate in scope.made), None
+        )
+        if original is None:
             if not scope.uncertain and scope.values.get(name) is not UNKNOWN:
                 last = scope.last_copy(name)
                 self.report.error(
@@ -248,14 +251,14 @@ class Elaborator:
                     f"a shared layer takes no `{key}`",
                     f"The weights are `{name}`'s: say it there.",
                 )
-        source = scope.made[found]
-        again = Item(
+        source = scope.made[original]
+        sharing = Item(
             place=item.place, kind=source.kind, kind_place=item.kind_place, fields=source.fields,
             name=item.name, name_place=item.name_place, sources=item.sources, state_from=item.state_from,
             norm=source.norm,
         )  # fmt: skip
-        origin = scope.prefix + found
-        self._layer_or_block(scope, again, suffix, first, shared_path(shared, scope, origin), written=item)
+        origin = scope.prefix + original
+        self._layer_or_block(scope, sharing, suffix, first, shared_path(shared, scope, origin), written=item)
 
     def _layer_or_block(
         self,
@@ -303,9 +306,9 @@ class Elaborator:
     def _layer(self, copy: Copy, cls: type[Layer]) -> Value:
         made = self.maker.make(copy, cls)
         if made is not None:
-            if (found := self.types.cells.get(cls.__name__)) is not None:
+            if (cell_type := self.types.cells.get(cls.__name__)) is not None:
                 reader = Reader(self.report, self.spec.constants, self.spec.constants_used)
-                self.rules.for_cell(copy.full, found.cell, reader)
+                self.rules.for_cell(copy.full, cell_type.cell, reader)
             self.rules.for_item(copy.full, cls.__name__, copy.item, copy.reader(self.report))
             self._note(copy, Use(copy.name, made.layer, made.sizes))
         return value_of(made)
@@ -362,7 +365,7 @@ class Elaborator:
 
 
 def _refuse_state(item: Item, owner: str, report: Report) -> None:
-    """Only a layer has a state to begin with."""
+    """Reports `state_from` beside a block or group: only a recurrent layer begins with a state."""
     if item.state_from is not None:
         report.error(item.state_from[1], f"{owner} takes no `state_from`", "Say it of the layer in it.")
 
@@ -374,5 +377,5 @@ def _input_places(spec: WrittenSpec) -> dict[str, Place]:
 
 
 def shared_path(shared: str | None, scope: Scope, origin: str) -> str:
-    """The original behind a share inside a block that is itself shared."""
+    """The name of the layer whose weights a `share` uses, inside a block that may be shared itself."""
     return origin if shared is None else f"{shared}.{origin.removeprefix(scope.prefix)}"

@@ -1,4 +1,4 @@
-"""What must fit a network: the author's own ``expect``, the data that arrives, and the loss."""
+"""Whether a network fits the author's own ``expect``, its data, its loss and its attacks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MORE_THAN_ONE: Final = "Build and export it without `data` and `train`, or trai
 
 
 def check_expectations(spec: WrittenSpec, graph: Graph, report: Report) -> None:
-    """Holds ``expect`` against the graph: counts, and outputs by layer."""
+    """Reports where the graph differs from ``expect``: counts, and output shapes by layer."""
     if spec.expect is None:
         return
     reader = Reader(report, spec.constants, spec.constants_used)
@@ -39,12 +39,12 @@ def _count(key: str, expected: object, node: Node, graph: Graph, report: Report)
     if isinstance(expected, bool) or not isinstance(expected, int):
         report.error(node.place, f"expected a whole number, found {describe(expected)}")
     elif graph.complete:
-        found = graph.parameters if key == "parameters" else graph.multiply_adds
-        if found != expected:
+        counted = graph.parameters if key == "parameters" else graph.multiply_adds
+        if counted != expected:
             words = key.replace("_", "-")
             report.error(
                 node.place,
-                f"{expected:,} {words} are expected, and the network has {found:,}",
+                f"{expected:,} {words} are expected, and the network has {counted:,}",
                 "`gradspec shapes` shows where each comes from.",
             )
 
@@ -55,7 +55,7 @@ def _output(key: str, expected: object, node: Node, keys: Mapping, graph: Graph,
         return
     name = graph.outputs.get(key, key)
     try:
-        found = graph.type_of(name)
+        output = graph.type_of(name)
     except KeyError:
         if graph.complete:
             known = [
@@ -68,8 +68,8 @@ def _output(key: str, expected: object, node: Node, keys: Mapping, graph: Graph,
             ]
             report.error(keys.keys[key], f"`expect` names no layer: `{key}`", did_you_mean(key, known))
         return
-    if list(found.shape) != expected:
-        wanted, given = (f"[{', '.join(map(str, shape))}]" for shape in (expected, found.shape))
+    if list(output.shape) != expected:
+        wanted, given = (f"[{', '.join(map(str, shape))}]" for shape in (expected, output.shape))
         report.error(node.place, f"`{key}` is expected to give {wanted}, and it gives {given}")
 
 
@@ -77,8 +77,8 @@ def _is_size(value: object) -> bool:
     return type(value) is int or (isinstance(value, str) and SYMBOL.match(value) is not None)
 
 
-def described(spec: WrittenSpec, report: Report) -> DataInfo | None:
-    """What the data says of itself; none if there is none, or if something about it is wrong (reported)."""
+def data_info(spec: WrittenSpec, report: Report) -> DataInfo | None:
+    """The description of the data; None without `data`, or if something about it is wrong (reported)."""
     if spec.data is None or spec.data_node is None:
         return None
     try:
@@ -89,8 +89,8 @@ def described(spec: WrittenSpec, report: Report) -> DataInfo | None:
 
 
 def check_data(spec: WrittenSpec, graph: Graph, report: Report) -> None:
-    """Holds the data, the network's input and output, and the loss against each other."""
-    info = described(spec, report)
+    """Reports where the data does not fit the network's input, or the output does not fit the loss."""
+    info = data_info(spec, report)
     check_attacks(spec, graph, info, report)
     if info is None or spec.data is None:
         return
@@ -98,7 +98,7 @@ def check_data(spec: WrittenSpec, graph: Graph, report: Report) -> None:
         return
     ((name, wanted),) = spec.inputs.items()
     if not wanted.takes(info.input):
-        ours, theirs = (f"[{', '.join(map(str, one.shape))}]" for one in (wanted, info.input))
+        ours, theirs = (f"[{', '.join(map(str, kind.shape))}]" for kind in (wanted, info.input))
         report.error(
             _input_place(spec),
             f"`{name}` is {ours}, and the data gives {theirs}",
@@ -122,9 +122,9 @@ def check_data(spec: WrittenSpec, graph: Graph, report: Report) -> None:
 def _truncation(
     graph: Graph, arrives: TensorType, given: TensorType, truncate: int | None
 ) -> Iterator[Cause]:
-    """Why sequences cannot be trained on piece by piece: each piece sees what came before it only.
+    """Why sequences cannot be trained on piece by piece: each piece has only the steps before it.
 
-    ``arrives`` is the network's input, ``given`` what the data gives: its sequences may all be so long.
+    ``arrives`` is the network's input; ``given`` is the data's, whose sequences may be of one length.
     """
     if truncate is None:
         return
@@ -137,34 +137,34 @@ def _truncation(
         problem = f"`truncate` cuts sequences into pieces, and the input is {arrives}: always so long"
         yield Cause(problem, "Give time a free axis: `input: [T, …]`.", field="truncate")
     for use in graph.layers:
-        looks: str | None = None
+        reason: str | None = None
         if not isinstance(use.layer, RecurrentLayer):
-            looks = "looks at all steps of a sequence at once" if use.layer.masks else None
+            reason = "looks at all steps of a sequence at once" if use.layer.masks else None
         elif use.layer.bidirectional:
-            looks = "is bidirectional: it reads from a sequence's end"
+            reason = "is bidirectional: it reads from a sequence's end"
         elif use.starts_from:
-            looks = f"begins with the states of `{use.starts_from}`, in every piece"
-        if looks:
+            reason = f"begins with the states of `{use.starts_from}`, in every piece"
+        if reason:
             yield Cause(
-                f"`truncate` cuts sequences into pieces, and `{use.name}` {looks}",
+                f"`truncate` cuts sequences into pieces, and `{use.name}` {reason}",
                 "Leave `truncate` out.",
                 field="truncate",
             )
 
 
-def _attacked(data: Data, folder: Path, train: Train, output: TensorType, found: DataInfo) -> Iterator[Cause]:
+def _attacked(data: Data, folder: Path, train: Train, output: TensorType, info: DataInfo) -> Iterator[Cause]:
     """Why the data's examples cannot be attacked, where training asks for that."""
     if train.adversarial_training is None:
         return
     from builder.robustness.attackable import obstacles
 
     span = data.fitted.describe(folder).range  # the source's own, whatever `preprocess` makes of it
-    for cause in obstacles(found.input, output, found.target, span):
+    for cause in obstacles(info.input, output, info.target, span):
         yield Cause(cause.problem, cause.hint, field="adversarial_training")
 
 
 def check_attacks(spec: WrittenSpec, graph: Graph, info: DataInfo | None, report: Report) -> None:
-    """Holds the attacks that the author named against data and network; ``info`` is none if it is not known."""
+    """Reports named attacks that do not fit data and network; ``info`` is None where the data is not known."""
     if not spec.attacks or spec.attacks_node is None:
         return
     if spec.data_node is None:

@@ -1,4 +1,4 @@
-"""One layer of the graph: fields read, inputs found, rule applied, weights and memory checked."""
+"""Layers of the graph: fields read, inputs looked up, rule applied, weights and memory checked."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ Sources = tuple[tuple[str, Place], ...]
 
 
 class Copy(NamedTuple):
-    """One copy of an item: what it is called, what it reads by name, and whose weights it uses.
+    """One copy of an item.
 
-    ``written`` is the item as the author wrote it (for a `share`, the sharing one), ``suffix`` numbers the
-    copies of what repeats, ``full`` is the name in the graph.
+    ``written`` is the item as the author wrote it (for a `share`, the sharing one). ``suffix`` numbers the
+    copies of a `repeat`. ``full`` is the name in the graph, ``origin`` that of the layer whose weights it uses.
+    ``sources`` are the names that it reads; None where it reads the item above.
     """
 
     scope: Scope
@@ -36,16 +37,16 @@ class Copy(NamedTuple):
 
     @property
     def place(self) -> Place:
-        """Where the type's name stands."""
+        """Where the name of the type is written."""
         return self.item.kind_place or self.item.place
 
     def reader(self, report: Report) -> Reader:
-        """Reads fields as they are meant where the item stands."""
+        """A reader of fields that knows the names of the item's scope."""
         return Reader(report, self.scope.names, self.scope.used)
 
 
 class LayerMaker:
-    """Makes the layers of one graph, in their order."""
+    """Makes the layers of one graph; ``made`` holds them by their full names, in their order."""
 
     def __init__(self, report: Report, budget: Budget) -> None:
         self.report = report
@@ -53,7 +54,7 @@ class LayerMaker:
         self._budget = budget
 
     def make(self, copy: Copy, cls: type[Layer]) -> GraphLayer | None:
-        """The layer, or none if anything about it is wrong (reported) or not known."""
+        """The layer; None if anything about it is wrong (reported) or not known."""
         layer = copy.reader(self.report).component(cls, copy.item.fields, copy.place)
         sources = self._merged(copy, layer) if cls.merges else copy.sources
         arrives = copy.scope.arrivals(copy.item, sources, copy.suffix)
@@ -114,7 +115,7 @@ class LayerMaker:
             return None
 
     def _norm(self, copy: Copy) -> str | None:
-        """What `norm` says; none if it says nothing, or nothing that is right (reported)."""
+        """The value of `norm`; None where it is missing, a hole, or wrong (reported)."""
         if copy.item.norm is None:
             return None
         try:
@@ -126,7 +127,7 @@ class LayerMaker:
             return None
 
     def _starts_from(self, copy: Copy, layer: Layer, inferred: Inferred) -> str | None:
-        """The layer that `state_from` names; an error unless its final states fit this one's."""
+        """The layer that `state_from` names; reports final states that do not fit this layer's."""
         if copy.item.state_from is None:
             return None
         from builder.elaborate.states import check_states
@@ -157,8 +158,8 @@ class LayerMaker:
 
     def _owner(self, origin: str | None) -> str | None:
         """The layer that owns the weights of ``origin``, which may share them itself."""
-        found = self.made.get(origin) if origin is not None else None
-        return (found.shared_with or origin) if found is not None else origin
+        layer = self.made.get(origin) if origin is not None else None
+        return (layer.shared_with or origin) if layer is not None else origin
 
     def _same_weights(self, copy: Copy, inferred: Inferred, origin: str) -> bool:
         owner = self.made.get(origin)
@@ -177,5 +178,5 @@ class LayerMaker:
 
 
 def value_of(made: GraphLayer | None) -> Value:
-    """The value that a layer gives, or the unknown one."""
+    """The value of a layer's output; ``UNKNOWN`` where there is no layer."""
     return Value(made.name, made.output_type, made.ports) if made is not None else UNKNOWN

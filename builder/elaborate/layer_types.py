@@ -1,4 +1,4 @@
-"""Which layer type a name means: the author's cells, their libraries', the catalogue's, the shipped library's."""
+"""The layer type of a name: a cell of the author's or of a library, one of the catalogue, or a shipped cell."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class LayerTypes:
-    """Finds the layer types of one spec. ``cells`` holds those of the cells that were asked for."""
+    """The layer types of one spec by name. ``cells`` holds those made of the cells that items name."""
 
     def __init__(self, spec: WrittenSpec, report: Report) -> None:
         self.spec = spec
@@ -23,7 +23,7 @@ class LayerTypes:
         self.cells: dict[str, type[CellLayer]] = {}
 
     def of(self, item: Item) -> type[Layer] | None:
-        """The layer type that an item names; none if there is none (reported) or it is not known."""
+        """The layer type that an item names; None where there is no such type (reported) or it is not known."""
         kind = item.kind
         assert kind is not None
         if kind in self.cells:

@@ -1,4 +1,4 @@
-"""`norm`: a layer that computes with its weight divided by how large it is.
+"""`norm`: a layer that divides its weight by a norm of it.
 
 spectral: W/σ(W), with σ the largest singular value, estimated: no input is stretched by more than 1 (Miyato et
 al., "Spectral normalization for generative adversarial networks", 2018). weight: g·W/‖W‖, with a norm and a
@@ -21,19 +21,19 @@ NORMS: Final = ("spectral", "weight")
 
 
 def read_norm(node: Node, reader: Reader) -> str | None:
-    """Which of ``NORMS`` is written; none for `null`. Raises ``Cause``, and ``Unknown`` for a hole."""
-    found = reader.plain(node)
-    if found is None or (isinstance(found, str) and found in NORMS):
-        return found
-    near = nearest(found, NORMS) if isinstance(found, str) else None
+    """The one of ``NORMS`` that is written; None for `null`. Raises ``Cause``, and ``Unknown`` for a hole."""
+    norm = reader.plain(node)
+    if norm is None or (isinstance(norm, str) and norm in NORMS):
+        return norm
+    near = nearest(norm, NORMS) if isinstance(norm, str) else None
     raise Cause(
-        f"expected `spectral` or `weight`, found {describe(found)}",
+        f"expected `spectral` or `weight`, found {describe(norm)}",
         f"Did you mean `{near}`?" if near else None,
     )
 
 
 def normed(layer: Layer, inferred: Inferred, norm: str) -> Inferred:
-    """What the layer's rule says of it with ``norm``: what its state holds beside ``weight``.
+    """``inferred`` of a layer with ``norm``: the state beside ``weight`` added.
 
     ``weight`` stays the parameter that is trained. spectral: two buffers, ``weight_u`` as long as the weight
     has outputs and ``weight_v`` as each output has weights, estimates of the first singular vectors. weight:

@@ -1,6 +1,6 @@
-"""What must fit between two players, their noise and their data: everything that is known before training.
+"""Whether two players, their noise and their data fit, as far as it is known before training.
 
-Of two sides that do not fit, the error stands at the one that is to change, and names both.
+Of two sides that do not fit, the error is reported at the one to change, and names both.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ _PROBABILITIES: Final = ((0.0, 1.0), (-math.inf, 0.0))  # and their logarithms
 _ARRANGE: Final = ("Flatten", "Unflatten", "Identity")
 
 
-def classes_told(spec: WrittenSpec, info: DataInfo | None, report: Report) -> int | None:
-    """How many classes `conditional` tells the players; none without it, or where that is not known.
+def conditional_classes(spec: WrittenSpec, info: DataInfo | None, report: Report) -> int | None:
+    """The number of classes for `conditional`; None without `conditional`, or where it is not known.
 
-    It is an error if the data has none, or others. ``info`` is none where the data is missing or wrong.
+    Data without classes, or with another number of them, is reported. ``info`` is None where the data is missing
+    or wrong.
     """
     adversarial, node = spec.adversarial, spec.adversarial_node
     if adversarial is None or adversarial.conditional is None or node is None:
@@ -51,21 +52,21 @@ def classes_told(spec: WrittenSpec, info: DataInfo | None, report: Report) -> in
         return None
     if info is None:
         return written
-    found = info.target.classes
-    if written is not None and written != found:
+    classes = info.target.classes
+    if written is not None and written != classes:
         report.error(
             place_within(node, "conditional.classes"),
-            f"`classes` is written as {written}, and the data has {found}",
+            f"`classes` is written as {written}, and the data has {classes}",
             "Leave it out: it follows from the data.",
         )
-    return found
+    return classes
 
 
 @dataclass(frozen=True)
 class _Player:
-    """One network as the other side sees it. ``takes`` and ``gives`` are none where they are not known.
+    """One of the two players. ``takes`` and ``gives``, input and output, are None where they are not known.
 
-    ``last`` is the layer that makes the values of its output.
+    ``last`` is the layer that computes the values of its output.
     """
 
     role: str
@@ -92,22 +93,22 @@ class _Player:
         return end.place if end is not None else self.spec.document.root.place
 
 
-def filled_in(spec: WrittenSpec, several: Several) -> Adversarial | None:
-    """`adversarial` with what follows filled in: the noise's shape, and the number of classes that are told."""
+def complete_adversarial(spec: WrittenSpec, several: Several) -> Adversarial | None:
+    """`adversarial` with the shape of the noise and the number of classes, which follow from the graph and data."""
     adversarial = spec.adversarial
     if adversarial is None or not several.graph.complete:
         return adversarial
     inputs = several.graph_of(adversarial.generator).inputs
     shape = inputs["input"].sized(1)
-    found: dict[str, object] = {"noise": adversarial.noise.model_copy(update={"size": shape})}
+    update: dict[str, object] = {"noise": adversarial.noise.model_copy(update={"size": shape})}
     if adversarial.conditional is not None:
         classes = inputs["label"].vocabulary
-        found["conditional"] = adversarial.conditional.model_copy(update={"classes": classes})
-    return adversarial.model_copy(update=found)
+        update["conditional"] = adversarial.conditional.model_copy(update={"classes": classes})
+    return adversarial.model_copy(update=update)
 
 
 def check_players(spec: WrittenSpec, several: Several, info: DataInfo | None, report: Report) -> None:
-    """Holds generator, discriminator, noise, data and measures against each other."""
+    """Reports where generator, discriminator, noise, data and measures do not fit each other."""
     adversarial, node = spec.adversarial, spec.adversarial_node
     networks = spec.written("networks")
     if adversarial is None or node is None or not isinstance(networks, Mapping):
@@ -133,7 +134,7 @@ def check_players(spec: WrittenSpec, several: Several, info: DataInfo | None, re
 def _player(
     spec: WrittenSpec, several: Several, networks: Mapping, role: str, name: str, report: Report
 ) -> _Player | None:
-    """The network that plays a role; none if there is none (reported), or it is no player (reported)."""
+    """The network of a role; None where there is no such network, or it cannot play (reported)."""
     node = spec.adversarial_node
     if name not in spec.networks or node is None:
         known = [str(key) for key in networks.entries]
@@ -162,7 +163,7 @@ def _player(
 
 
 def _last(graph: Graph) -> GraphLayer | None:
-    """The layer that makes the output's values: behind it they are only arranged."""
+    """The layer that computes the output's values: the layers behind it only reshape them."""
     last = graph.by_name.get(next(iter(graph.outputs.values()), ""))
     while last is not None and last.type in _ARRANGE and last.inputs[0] in graph.by_name:
         last = graph.by_name[last.inputs[0]]
@@ -170,7 +171,7 @@ def _last(graph: Graph) -> GraphLayer | None:
 
 
 def _unplayable(player: _Player, inputs: dict[str, TensorType]) -> Iterator[tuple[str, str | None, Place]]:
-    """Why a network cannot play, whatever it plays against."""
+    """Why a network cannot play: the problem, a hint and the place."""
     spec = player.spec
     if spec.written("inputs") is not None and (list(inputs) != ["input"] or len(inputs) > 1):
         found = " and ".join(f"`{name}`" for name in inputs)
@@ -215,7 +216,7 @@ def _entry(node: Node, key: str) -> Node | None:
 
 
 def _logits(adversarial: Adversarial, discriminator: _Player, report: Report) -> None:
-    """One logit for each example, or for each patch of it: N×1, N×1×h×w."""
+    """Reports a discriminator without one logit for each example, or for each patch of it: N×1, N×1×h×w."""
     gives, last = discriminator.gives, discriminator.last
     if gives is None:
         return
@@ -240,7 +241,7 @@ def _logits(adversarial: Adversarial, discriminator: _Player, report: Report) ->
 
 
 def _examples(generator: _Player, discriminator: _Player, info: DataInfo | None, report: Report) -> None:
-    """What is made, what is judged and what the data gives are of one shape."""
+    """Reports unless the generator's output, the discriminator's input and the data are of one shape."""
     made, judged = generator.gives, discriminator.takes
     if info is not None and judged is not None and not judged.takes(info.input):
         report.error(
@@ -269,7 +270,7 @@ def _reshape(made: TensorType, wanted: TensorType) -> str | None:
 
 
 def _measures(spec: WrittenSpec, info: DataInfo | None, report: Report) -> None:
-    """Each of `metrics` must have something to say of such data."""
+    """Reports each of `metrics` that is not defined for the data."""
     if spec.game is None or spec.data is None or spec.train_node is None or info is None:
         return
     for index, measure in enumerate(spec.game.metrics):
@@ -280,7 +281,7 @@ def _measures(spec: WrittenSpec, info: DataInfo | None, report: Report) -> None:
 
 
 def advise_players(spec: WrittenSpec, several: Several, info: DataInfo | None, report: Report) -> None:
-    """Looks over two players that have no errors."""
+    """Advises on two players without errors: bounded logits, a generator of another range, a missing penalty."""
     adversarial, node = spec.adversarial, spec.adversarial_node
     if adversarial is None or node is None or not several.graph.complete:
         return
@@ -307,12 +308,12 @@ def advise_players(spec: WrittenSpec, several: Several, info: DataInfo | None, r
 
 
 def _between(layer: GraphLayer) -> tuple[float, float]:
-    """The values that the layer's output lies between; infinite where it is not known to bound them."""
+    """The bounds of the layer's output; infinite where none are known."""
     return layer.layer.between() if isinstance(layer.layer, Activation) else (-math.inf, math.inf)
 
 
 def _no_logit(low: float, high: float) -> str:
-    """Which logits there cannot be between ``low`` and ``high``; empty where there can be any."""
+    """The logits outside ``low`` to ``high``, in words; empty where there is no bound."""
     least, most = (f"{bound:g}".replace("-", "−") for bound in (low, high))
     if math.isfinite(high - low):
         return f"beyond {least} and {most}"

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 def resolve(spec: WrittenSpec, elaborated: Elaborated) -> dict[str, Any]:
-    """The resolved spec. Expressions stay as written, since a block may mean another value at each use.
+    """The resolved spec. Expressions stay as written, since a block may have other values at each use.
 
-    What the data said (``$classes``) is written among the constants where it is still read: a resolved spec
-    is a network without its data, too.
+    A size of the data (``$classes``) becomes a constant where it is still read, so that the resolved spec is
+    the same network without its data.
     """
     items = _Items(elaborated.uses)
     normal = _head(spec) | _inputs(spec)
@@ -37,11 +37,11 @@ def resolve(spec: WrittenSpec, elaborated: Elaborated) -> dict[str, Any]:
 
 
 def resolve_several(spec: WrittenSpec, several: Several, adversarial: Adversarial | None) -> dict[str, Any]:
-    """The resolved spec of several networks, each as its author wrote it: without what a label adds to it."""
+    """The resolved spec of several networks, without the inputs and layers that a label adds."""
     elaborated = several.elaborated
-    uses = {item: found for one in elaborated.values() for item, found in one.uses.items()}
-    blocks = frozenset[str]().union(*(one.blocks for one in elaborated.values()))
-    cells = {name: cell for one in elaborated.values() for name, cell in one.cells.items()}
+    uses = {item: uses for network in elaborated.values() for item, uses in network.uses.items()}
+    blocks = frozenset[str]().union(*(network.blocks for network in elaborated.values()))
+    cells = {name: cell for network in elaborated.values() for name, cell in network.cells.items()}
     normal = _head(spec) | _own_types(spec, _Items(uses), blocks, cells)
     normal["networks"] = {
         name: _inputs(network)
@@ -68,10 +68,12 @@ def _own_types(
     spec: WrittenSpec, items: _Items, used: frozenset[str], known: MappingABC[str, Cell]
 ) -> dict[str, Any]:
     """The author's blocks and cells, and those of libraries that were used."""
-    found: dict[str, Any] = {}
-    blocks = [b for b in spec.blocks.values() if b.name in used or b.name not in spec.imported]
+    own_types: dict[str, Any] = {}
+    blocks = [
+        block for block in spec.blocks.values() if block.name in used or block.name not in spec.imported
+    ]
     if blocks:
-        found["blocks"] = {
+        own_types["blocks"] = {
             block.name: {
                 "parameters": {name: written(default) for name, default in block.parameters.items()},
                 "inputs": list(block.inputs),
@@ -79,20 +81,20 @@ def _own_types(
             }
             for block in blocks
         }
-        for block in found["blocks"].values():
-            if block["inputs"] == ["input"]:
-                del block["inputs"]
+        for plain in own_types["blocks"].values():
+            if plain["inputs"] == ["input"]:
+                del plain["inputs"]
     own = spec.written("cells")
     cells = {name: cell.written for name, cell in known.items()}
     if isinstance(own, Mapping):
         cells = {str(name): written(cell) for name, cell in own.entries.items()} | cells
     if cells:
-        found["cells"] = cells
-    return found
+        own_types["cells"] = cells
+    return own_types
 
 
 def _with_constants(spec: WrittenSpec, normal: dict[str, Any]) -> dict[str, Any]:
-    """``normal`` with the constants behind the inputs: the author's, and what the data said."""
+    """``normal`` with the constants behind the inputs: the author's, and sizes of the data."""
     constants: dict[str, Any] = {
         name: spec.constants[name] for name in SAID_BY_DATA if name in spec.constants and _reads(normal, name)
     }
@@ -119,7 +121,9 @@ def _sections(**sections: Component | None) -> dict[str, Any]:
 
 
 def _attacks(spec: WrittenSpec) -> dict[str, Any]:
-    return {"attacks": {name: to_plain(one) for name, one in spec.attacks.items()}} if spec.attacks else {}
+    return (
+        {"attacks": {name: to_plain(attack) for name, attack in spec.attacks.items()}} if spec.attacks else {}
+    )
 
 
 def _reads(data: object, name: str) -> bool:
@@ -132,17 +136,17 @@ def _reads(data: object, name: str) -> bool:
 
 
 def to_yaml(data: object) -> str:
-    """Plain data as YAML of our reader's schema: a text that would read as anything else is quoted.
+    r"""Plain data as YAML of our reader's schema: a text that would read as anything else is quoted.
 
     >>> to_yaml({"name": "1e3"})
-    'name: "1e3"\\n'
+    'name: "1e3"\n'
     """
     text: str = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
     return text
 
 
 class _Dumper(yaml.SafeDumper):
-    """PyYAML's own resolver is another: it would leave `1e3` bare. Nothing is written as an alias."""
+    """Quotes the texts that our reader, unlike PyYAML's, takes for numbers (`1e3`). Writes no aliases."""
 
     def ignore_aliases(self, data: object) -> bool:
         return True
@@ -171,15 +175,15 @@ def _tensor(kind: TensorType) -> Any:
 
 
 class _Items:
-    """Writes items; a name is filled in only where it stays true (not in what repeats)."""
+    """Items as plain data. A name is filled in only outside of a `repeat`, where it is the same for every copy."""
 
     def __init__(self, uses: MappingABC[int, list[Use]]) -> None:
         self.uses = uses
 
     def all(self, items: tuple[Item, ...], *, repeated: bool = False) -> list[Any]:
-        return [self.one(item, repeated) for item in items]
+        return [self.item(item, repeated) for item in items]
 
-    def one(self, item: Item, repeated: bool) -> dict[str, Any]:
+    def item(self, item: Item, repeated: bool) -> dict[str, Any]:
         repeated = repeated or item.repeat is not None
         uses = self.uses.get(id(item), [])
         names = {use.name for use in uses}
@@ -189,8 +193,8 @@ class _Items:
         elif not repeated and len(names) == 1:
             out["name"] = names.pop()
         if item.sources is not None:
-            found = [name for name, _ in item.sources]
-            out["from"] = found[0] if len(found) == 1 else found
+            sources = [name for name, _ in item.sources]
+            out["from"] = sources[0] if len(sources) == 1 else sources
         if item.state_from is not None:
             out["state_from"] = item.state_from[0]
         for key in ("init", "freeze", "norm", "repeat"):
@@ -215,7 +219,9 @@ class _Items:
             fields |= to_plain(uses[0].sizes)
         given = item.fields
         if isinstance(given, Mapping):
-            fields |= {str(k): written(v) for k, v in given.entries.items() if _has_expression(v)}
+            fields |= {
+                str(key): written(node) for key, node in given.entries.items() if _has_expression(node)
+            }
         elif isinstance(given, Scalar) and _has_expression(given) and layer.main is not None:
             fields[layer.main] = given.value
         return fields

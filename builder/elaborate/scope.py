@@ -1,4 +1,4 @@
-"""The names that the items of one network, or of one use of a block, see: who gave them, who reads them."""
+"""The names that the items of one network, or of one use of a block, may read, and which of them are read."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from builder.spec.written import Item
 
 
 class Value(NamedTuple):
-    """What a name stands for: the input or layer it comes from, and its type; both none if not known.
+    """The value of a name: the input or layer it comes from, and its type; both are None if not known.
 
-    ``ports`` are the types of what the layer gives beside its output, by their own names (``h``).
+    ``ports`` are the types of the layer's final states, by their own names (``h``).
     """
 
     source: str | None = None
@@ -29,12 +29,13 @@ UNKNOWN: Final = Value()
 
 @dataclass(eq=False)
 class Scope:
-    """``prefix`` stands before every name in the graph; ``names`` are what expressions may read.
+    """The values of one network, or of one use of a block, by name.
 
-    ``last`` is the value of the item above, none above the first item of several inputs. ``made`` holds
-    the items whose weights can be shared, ``unread`` the names that nothing has said yet, and ``read`` the
-    values that something reads, under whatever name. ``uncertain`` says that an item could not be worked
-    out, so that names may be missing.
+    ``prefix`` stands before every name in the graph. ``names`` are those of expressions (``$width``), ``used``
+    the ones that were read. ``last`` is the value of the item above; None before the first item of several
+    inputs. ``given`` holds where each layer's name was given, ``made`` the items whose weights can be shared,
+    ``unread`` the names that no item has read so far, and ``read`` the sources that some item reads under any
+    name. ``uncertain`` means that an item could not be worked out: names may be missing.
     """
 
     report: Report
@@ -53,12 +54,13 @@ class Scope:
     uncertain: bool = False
 
     def candidates(self, name: str, suffix: str) -> list[str]:
-        """What ``name`` may mean in a repeated group's copy: that copy's own first."""
+        """The names that ``name`` may mean in a copy of a repeated group: the copy's own first."""
         copies = suffix.split("_")[1:]
-        return [name + "".join(f"_{c}" for c in copies[:n]) for n in range(len(copies), 0, -1)] + [name]
+        own = [name + "".join(f"_{copy}" for copy in copies[:depth]) for depth in range(len(copies), 0, -1)]
+        return [*own, name]
 
     def arrivals(self, item: Item, sources: tuple[tuple[str, Place], ...] | None, suffix: str) -> list[Value]:
-        """The values an item reads: those it names, or the one above."""
+        """The values an item reads: those of ``sources``, or without them the value of the item above."""
         if sources is not None:
             return [self.lookup(name, place, suffix) for name, place in sources]
         if self.last is None:
@@ -73,7 +75,7 @@ class Scope:
         return [self.last]
 
     def lookup(self, name: str, place: Place, suffix: str) -> Value:
-        """The value called ``name``, which is then read; an error at ``place`` if there is none."""
+        """The value called ``name``, marked as read; ``UNKNOWN`` where there is none (reported at ``place``)."""
         if name == "last":
             if self.last is None:
                 self.report.error(place, "there is nothing above to read", "Name an input.")
@@ -88,12 +90,15 @@ class Scope:
                 return value
         owner, _, port = name.rpartition(".")
         if owner:
-            found = [self.values[one] for one in self.candidates(owner, suffix) if one in self.values]
-            if found and found[0] is UNKNOWN:
+            candidates = self.candidates(owner, suffix)
+            holder = next(
+                (self.values[candidate] for candidate in candidates if candidate in self.values), None
+            )
+            if holder is UNKNOWN:
                 return UNKNOWN
-            if found and port in found[0].ports:
-                self.mark_read(found[0])
-                return Value(f"{found[0].source}.{port}", found[0].ports[port])
+            if holder is not None and port in holder.ports:
+                self.mark_read(holder)
+                return Value(f"{holder.source}.{port}", holder.ports[port])
         if not self.uncertain:
             self.report.error(place, *self._not_there(name))
         return UNKNOWN
@@ -105,17 +110,17 @@ class Scope:
             return f"`{name}` stands below; a layer reads only what stands above it", "Move it up."
         head, _, port = name.rpartition(".")
         if ports := self.values.get(head, UNKNOWN).ports:
-            return f"`{head}` has no port `{port}`", f"It has {' and '.join(f'`{p}`' for p in ports)}."
+            return f"`{head}` has no port `{port}`", f"It has {' and '.join(f'`{port}`' for port in ports)}."
         head = name.partition(".")[0]
         if "." in name and head in self.values:
             return f"`{name}` is inside `{head}`, and only a block's output can be read", f"Say `{head}`."
         if name == "input":
-            known = ", ".join(f"`{n}`" for n in self.values)
+            known = ", ".join(f"`{key}`" for key in self.values)
             return "there are several inputs, and `input` names none of them", f"Known here: {known}."
         return f"there is no layer `{name}` above", did_you_mean(name, self.values)
 
     def last_copy(self, name: str) -> str | None:
-        """The last of the copies of what repeats under ``name``, if it does and stands above."""
+        """The name of the last copy of the item called ``name`` above; None where it does not repeat."""
         copies = [item for item in self.items if item.name == name and item.repeat is not None]
         count = 0
         while copies and f"{name}_{count + 1}" in self.given:
@@ -123,12 +128,12 @@ class Scope:
         return f"{name}_{count}" if count else None
 
     def mark_read(self, value: Value | None) -> None:
-        """Notes that something reads ``value``, under whatever names it has."""
+        """Marks ``value`` as read under each of its names."""
         if value is not None and value.source is not None:
             self.read.add(value.source)
 
     def give(self, name: str, place: Place, value: Value) -> None:
-        """Gives a value its name; an error if the name is taken."""
+        """Gives a value its name; a name that is taken is reported."""
         if name in self.values and not (self.values[name] is UNKNOWN and name not in self.given):
             other = self.given.get(name)
             line = f", in line {other.line}" if other else ""
@@ -147,7 +152,7 @@ class Scope:
                 self.aliases[self.prefix + name] = value.source
 
     def report_unread(self) -> None:
-        """Every value that nothing reads is an error."""
+        """Reports each value that no item reads."""
         for name, place in self.unread.items():
             if self.values.get(name, UNKNOWN).source in self.read:
                 continue

@@ -1,4 +1,4 @@
-"""Several networks of one spec: worked out one by one, and shown as one graph."""
+"""The graphs of a spec's several networks: one for each, and one of all side by side."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Several:
 def elaborate_all(spec: WrittenSpec, classes: int | None, report: Report, limit_bytes: int) -> Several:
     """Works out every network of the spec; together they may take ``limit_bytes`` of memory.
 
-    ``classes`` is how many of them the players are told of; none if they are not, or if that is not known.
+    ``classes`` is the number of classes for `conditional`; None without `conditional`, or where it is not known.
     """
     rules = WeightRules(report)
     if spec.init is not None:
@@ -57,7 +57,7 @@ def elaborate_all(spec: WrittenSpec, classes: int | None, report: Report, limit_
 def _elaborator(
     spec: WrittenSpec, name: str, classes: int | None, report: Report, common: Common
 ) -> Elaborator:
-    """What works out the network called ``name``: with a label, where `conditional` tells it one."""
+    """The elaborator of the network called ``name``: a player under `conditional` has a label as second input."""
     network, adversarial, node = spec.networks[name], spec.adversarial, spec.adversarial_node
     if adversarial is None or node is None or adversarial.conditional is None:
         return Elaborator(network, report, common)
@@ -79,9 +79,9 @@ def _elaborator(
 
 
 def side_by_side(name: str, graphs: MappingABC[str, Graph], complete: bool) -> Graph:
-    """All graphs as one: whatever has a name gets its network's before it (``generator.linear_1``).
+    """All graphs as one, each name behind its network's (``generator.linear_1``).
 
-    An output is called as its network if that has no other.
+    The only output of a network has the network's name.
     """
     inputs = {f"{net}.{name}": kind for net, graph in graphs.items() for name, kind in graph.inputs.items()}
     outputs = {

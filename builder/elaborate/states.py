@@ -30,15 +30,15 @@ def check_states(name: str, source: GraphLayer | None, layer: Layer, inferred: I
             f"Nothing would be there for {_listed(sorted(missing))}.",
         )
     for state, wanted in inferred.ports.items():
-        found = source.ports[state]
-        if found != wanted:
+        final = source.ports[state]
+        if final != wanted:
             both = (
                 ", both directions together"
                 if isinstance(source.layer, RecurrentLayer) and (source.layer.bidirectional)
                 else ""
             )
             raise Cause(
-                f"`{name}` ends with a state `{state}` of {found.size} values{both}, "
+                f"`{name}` ends with a state `{state}` of {final.size} values{both}, "
                 f"and this `{kind}` begins with {wanted.size}",
                 f"Give this `{kind}` a `hidden_size` that makes them equal.",
             )

@@ -1,4 +1,4 @@
-"""What a spec declares and never uses: blocks and their parameters, cells, constants."""
+"""Blocks, their parameters, cells and constants that a spec declares and does not use."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Used:
-    """What the networks of a spec used of it: blocks, cells, and the parameters read within each block.
+    """The names that the networks of a spec use: of blocks, of cells, and of the parameters within each block.
 
-    ``uncertain`` says that something could not be worked out, so that it may use anything.
+    ``uncertain`` means that an item could not be worked out: it may use any of them.
     """
 
     blocks: set[str] = field(default_factory=set)
@@ -26,7 +26,7 @@ class Used:
 
 
 def report_unused(spec: WrittenSpec, used: Used, report: Report) -> None:
-    """Everything of the author's own that nothing uses is an error. Libraries may hold more than is used."""
+    """Reports each declaration of the author's own that is not used. A library may hold more than is used."""
     for name, cell in spec.cells.items():
         if name not in used.cells and name not in spec.imported and not used.uncertain:
             report.error(cell.place, f"the cell `{name}` is never used", "Use it, or remove it.")

@@ -1,7 +1,7 @@
-"""``init`` and ``freeze``: which parameters they speak of, and what wins.
+"""``init`` and ``freeze``: the parameters that each rule is about, and which rule wins.
 
 A rule on an item beats one on the block around it, which beats one at the top of the network for a type,
-which beats what a cell says of itself.
+which beats the ``init`` of a cell.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class _Rule:
-    """One line of ``init``, or one ``freeze: true`` (``initializer`` none)."""
+    """One line of ``init``, or one ``freeze: true`` (``initializer`` is None).
+
+    ``seen`` are the parameters of its owner, for a hint where none matched.
+    """
 
     owner: str
     key: str
@@ -50,20 +53,20 @@ class _Rule:
 
 
 class WeightRules:
-    """Collects the rules while the graph is made, and applies them when it stands.
+    """The rules of one network: collected while the graph is made, and then applied to all of its layers.
 
-    ``above`` are the rules of a spec of several networks, which every rule of a network beats.
+    ``above`` are the rules of a spec of several networks; every rule of a network beats them.
     """
 
     def __init__(self, report: Report, above: WeightRules | None = None) -> None:
         self.report = report
         self._above = above
-        self._cells: list[_Rule] = []  # what cells say of themselves: every other rule beats it
+        self._cells: list[_Rule] = []  # the `init` of cells: every other rule beats it
         self._init: list[_Rule] = []
         self._freeze: list[_Rule] = []
 
     def for_types(self, node: Mapping, reader: Reader) -> None:
-        """The network's own ``init``: keys are ``Type.parameter``."""
+        """Adds the network's own ``init``, whose keys are ``Type.parameter``."""
         for key, value in node.entries.items():
             kind, _, parameter = str(key).partition(".")
             if not parameter:
@@ -73,25 +76,25 @@ class WeightRules:
                     "As in `Conv2d.weight: {normal_: {std: 0.02}}`; one layer's own goes beside it.",
                 )
                 continue
-            made = reader.choice(initializers, value)
-            if made is not None:
-                self._init.append(_Rule(kind, parameter, node.keys[key], made, True, kind))
+            initializer = reader.choice(initializers, value)
+            if initializer is not None:
+                self._init.append(_Rule(kind, parameter, node.keys[key], initializer, True, kind))
 
     def for_cell(self, full: str, cell: Cell, reader: Reader) -> None:
-        """A cell's own ``init``, for the layer called ``full``; its keys are known to be right."""
+        """Adds a cell's ``init`` for the layer called ``full``; its keys were checked where the cell was read."""
         for key, value in cell.init.entries.items() if cell.init is not None else ():
             assert cell.init is not None
-            made = reader.choice(initializers, value)
-            if made is not None:
-                self._cells.append(_Rule(full, str(key), cell.init.keys[key], made, False, cell.name))
+            initializer = reader.choice(initializers, value)
+            if initializer is not None:
+                self._cells.append(_Rule(full, str(key), cell.init.keys[key], initializer, False, cell.name))
 
     def for_item(self, full: str, label: str, item: Item, reader: Reader) -> None:
-        """An item's ``init`` and ``freeze``, for the layer or block called ``full``."""
+        """Adds an item's ``init`` and ``freeze`` for the layer or block called ``full``."""
         if isinstance(item.init, Mapping):
             for key, value in item.init.entries.items():
-                made = reader.choice(initializers, value)
-                if made is not None:
-                    self._init.append(_Rule(full, str(key), item.init.keys[key], made, False, label))
+                initializer = reader.choice(initializers, value)
+                if initializer is not None:
+                    self._init.append(_Rule(full, str(key), item.init.keys[key], initializer, False, label))
         elif item.init is not None and not is_hole(item.init):
             self.report.error(
                 item.init.place,
@@ -115,18 +118,18 @@ class WeightRules:
         return tuple(self._ruled(layer, _of(init, layer), _of(freeze, layer)) for layer in layers)
 
     def _ruled(self, layer: GraphLayer, init: list[_Rule], freeze: list[_Rule]) -> GraphLayer:
-        found: dict[str, Initializer] = {}
+        chosen: dict[str, Initializer] = {}
         frozen = False
         for parameter, shape in layer.parameter_shapes.items():
             for rule in init:
                 if rule.initializer is not None and rule.speaks_of(layer, parameter):
                     rule.matched = True
-                    found[parameter] = rule.initializer
+                    chosen[parameter] = rule.initializer
                     self._check(rule, rule.initializer, shape)
             for rule in freeze:
                 if rule.speaks_of(layer, parameter):
                     rule.matched = frozen = True
-        return replace(layer, init=found, freeze=frozen) if found or frozen else layer
+        return replace(layer, init=chosen, freeze=frozen) if chosen or frozen else layer
 
     def _check(self, rule: _Rule, initializer: Initializer, shape: tuple[int, ...]) -> None:
         try:
@@ -135,7 +138,7 @@ class WeightRules:
             self.report.error(rule.place, cause.problem, cause.hint)
 
     def report_unmatched(self, complete: bool) -> None:
-        """Every rule that spoke of nothing is an error, once the whole graph is known."""
+        """Reports each rule that matches no parameter, if the graph is ``complete``."""
         if not complete or self.report.errors:
             return
         for rule in self._init:
@@ -158,7 +161,7 @@ _Owned = dict[tuple[bool, str], list[tuple[int, _Rule]]]
 
 
 def _by_owner(rules: list[_Rule]) -> _Owned:
-    """The rules with their ranks, under what each speaks of: trying all on all layers would be quadratic."""
+    """The rules with their ranks, by their owners: trying each rule on each layer would be quadratic."""
     owned: _Owned = {}
     for rank, rule in enumerate(rules):
         owned.setdefault((rule.of_type, rule.owner), []).append((rank, rule))
@@ -166,7 +169,7 @@ def _by_owner(rules: list[_Rule]) -> _Owned:
 
 
 def _of(owned: _Owned, layer: GraphLayer) -> list[_Rule]:
-    """The rules that may speak of a layer, in the order of their writing: its type's, its blocks', its own."""
+    """The rules that may apply to a layer, in the order of writing: its type's, its blocks', its own."""
     parts = layer.name.split(".")
     owners = [(True, layer.type), *((False, ".".join(parts[: i + 1])) for i in range(len(parts)))]
     ranked = [pair for owner in owners for pair in owned.get(owner, ())]

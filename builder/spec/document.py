@@ -43,7 +43,7 @@ def has_several(root: Mapping) -> bool:
 
 
 class DocumentReader:
-    """Reads the parts of one spec."""
+    """Reads the parts of the spec at ``root``, a mapping of ``document``; everything wrong goes to ``report``."""
 
     def __init__(self, document: Document, folder: Path, root: Mapping, report: Report) -> None:
         self.document = document
@@ -55,15 +55,15 @@ class DocumentReader:
         self.constants: dict[str, object] = {}
 
     def spec(self) -> WrittenSpec:
-        """The spec of one network, or what several share."""
+        """The spec of one network; where there are several, what they share."""
         read_keys(self.root, KEYS, "a spec", self.report)
         self._version()
         self._constants()
         reader = Reader(self.report, self.constants, self.used)
         several = has_several(self.root)
-        data, train = self.root.get("data"), self.root.get("train")
-        source = reader.component(Data, data, data.place) if data is not None else None
-        self._said_by_data(source)
+        data_node, train_node = self.root.get("data"), self.root.get("train")
+        data = reader.component(Data, data_node, data_node.place) if data_node is not None else None
+        self._said_by_data(data)
         blocks = self._blocks()
         cells = self._cells(blocks)
         own = blocks.keys() | cells.keys()
@@ -73,6 +73,9 @@ class DocumentReader:
             cells = {name: cell for name, cell in library.cells.items() if name not in own} | cells
         alone = not several and ("layers" in self.root.entries or not misspelt("networks", self.root, KEYS))
         layers = self.items.layers(self.root.get("layers"), self.root.place, "a spec") if alone else ()
+        train = None
+        if train_node is not None and alone:
+            train = reader.component(Train, train_node, train_node.place)
         return WrittenSpec(
             file=self.document.file,
             folder=self.folder,
@@ -90,14 +93,14 @@ class DocumentReader:
             outputs=self._outputs() if alone else None,
             expect=self._mapping("expect"),
             init=self._mapping("init"),
-            data=source,
-            data_node=data,
-            train=reader.component(Train, train, train.place) if train is not None and alone else None,
-            train_node=train,
+            data=data,
+            data_node=data_node,
+            train=train,
+            train_node=train_node,
         )
 
     def network(self, name: str, shared: WrittenSpec) -> WrittenSpec:
-        """The network that stands here, one of several."""
+        """One of several networks, called ``name``: ``root`` is its mapping, ``shared`` the spec around it."""
         read_keys(self.root, NETWORK_KEYS, "a network", self.report)
         reader = Reader(self.report, shared.constants, shared.constants_used)
         layers = self.items.layers(self.root.get("layers"), self.root.place, "a network")
@@ -165,9 +168,9 @@ class DocumentReader:
         except Cause:  # reported where the data is held against the network
             info = None
         for name in wanted:
-            found = None if info is None else (info.input.vocabulary, info.target.classes)[name == "classes"]
-            if info is None or found is not None:
-                self.constants[name] = Unresolved() if found is None else found
+            size = None if info is None else (info.input.vocabulary, info.target.classes)[name == "classes"]
+            if info is None or size is not None:
+                self.constants[name] = Unresolved() if size is None else size
                 self.used.add(name)
 
     def _blocks(self) -> dict[str, Block]:

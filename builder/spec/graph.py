@@ -1,4 +1,4 @@
-"""The graph: every layer in order, what it reads, and a type on every edge. Plain data, no torch."""
+"""The graph: every layer in order, the values it reads, and a type on every edge. Plain data, no torch."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ class GraphLayer:
 
     ``inputs`` names the values it reads (graph inputs or layers), in order. ``parameter_shapes`` and
     ``buffer_shapes`` are keyed as in the layer's own ``state_dict()``, and empty where ``shared_with`` names
-    the layer whose weights it uses; ``multiply_adds`` count one example. ``init`` holds the initialisers of
-    single parameters, ``freeze`` says that none is trained, and ``norm`` that it computes with its weight
-    divided by a norm (`spectral`, `weight`). ``ports`` are the final states that others
-    may read (as ``encoder.h``), ``starts_from`` the layer whose final states it begins with, and ``over`` the
-    free axis whose lengths it obeys.
+    the layer whose weights it uses. ``multiply_adds`` count one example; ``how`` is the arithmetic of the
+    parameters as text. ``sizes`` are the fields that the rule worked out (``in_features``). ``init`` holds the
+    initialisers of single parameters. With ``freeze`` no parameter is trained. ``norm`` (`spectral`, `weight`)
+    divides its weight by a norm. ``ports`` are the final states that others may read (as ``encoder.h``),
+    ``starts_from`` the layer whose final states it begins with, and ``over`` the free axis whose lengths it
+    obeys.
     """
 
     name: str
@@ -56,10 +57,10 @@ class GraphLayer:
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """A network, worked out: ``layers`` in the order of their running.
+    """A network with every shape: ``layers`` in the order in which they run.
 
     ``outputs`` maps each output's name to the layer (or input) it comes from, or to a port (``encoder.h``).
-    ``aliases`` maps names a user may say (a block's, a group's) to the layer that makes their value.
+    ``aliases`` maps the name of a block or group to the layer that makes its value.
     ``complete`` is false where holes left something unknown. Where an axis is free, figures are per step.
     """
 
@@ -92,7 +93,7 @@ class Graph:
 
     @property
     def lengths(self) -> dict[str, str]:
-        """Each free axis, and the input whose ``<input>_lengths`` tells how long each example is along it."""
+        """Each free axis, and the input whose ``<input>_lengths`` holds the length of each example along it."""
         return measured(self.inputs)
 
     @property
@@ -113,7 +114,11 @@ class Graph:
     @cached_property
     def parameter_shapes(self) -> dict[str, Shape]:
         """Every parameter's full name and shape, in file order."""
-        return {f"{u.name}.{key}": shape for u in self.layers for key, shape in u.parameter_shapes.items()}
+        return {
+            f"{layer.name}.{key}": shape
+            for layer in self.layers
+            for key, shape in layer.parameter_shapes.items()
+        }
 
     @cached_property
     def state(self) -> dict[str, Shape]:

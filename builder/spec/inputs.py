@@ -31,20 +31,20 @@ class InputReader:
 
     def read(self) -> dict[str, TensorType]:
         """Each input's type under its name; those that are wrong are reported and left out."""
-        one, several = self.root.get("input"), self.root.get("inputs")
-        if one is None and several is None and not misspelt("input", self.root, self.known):
+        single, several = self.root.get("input"), self.root.get("inputs")
+        if single is None and several is None and not misspelt("input", self.root, self.known):
             self.report.error(
                 self.root.place,
                 f"{self.owner} needs `input`",
                 "As in `input: [1, 28, 28]`: C, H, W, without the batch axis.",
             )
-        if one is not None and several is not None:
+        if single is not None and several is not None:
             self.report.error(
                 self.root.keys["inputs"], "expected `input` or `inputs`, found both", "Keep one."
             )
         if several is None:
-            found = self._tensor(one) if one is not None else None
-            return {"input": found} if found else {}
+            kind = self._tensor(single) if single is not None else None
+            return {"input": kind} if kind else {}
         if not isinstance(several, Mapping):
             if not is_hole(several):
                 self.report.error(
@@ -56,9 +56,9 @@ class InputReader:
         inputs: dict[str, TensorType] = {}
         for key, node in several.entries.items():
             checked_name(key, several.keys[key], self.report)
-            found = self._tensor(node)
-            if found:
-                inputs[str(key)] = found
+            kind = self._tensor(node)
+            if kind:
+                inputs[str(key)] = kind
         for key in several.entries:
             owner = inputs.get(str(key).removesuffix(LENGTHS))
             if str(key).endswith(LENGTHS) and owner is not None and owner.free:

@@ -24,7 +24,7 @@ class ItemReader:
         self._misspelt = misspelt
 
     def names(self, node: Node, expected: str) -> tuple[tuple[str, Place], ...] | None:
-        """A name or a list of names, with their places."""
+        """A name or a list of names, with their places; None for a hole, or where anything else stands (reported)."""
         if is_hole(node):
             return None
         items = node.items if isinstance(node, Sequence) else (node,)
@@ -39,6 +39,10 @@ class ItemReader:
         return tuple(names) if len(names) == len(items) and names else None
 
     def layers(self, node: Node | None, place: Place, owner: str) -> tuple[Item, ...]:
+        """The items of a list of layers; one unknown item where the list is a hole or wrong (reported).
+
+        ``owner`` is how messages call what holds the list ("a spec"), ``place`` where a missing list is reported.
+        """
         if node is None and owner in ("a spec", "a network") and self._misspelt:
             return (Item(place, unknown=True),)  # misspelt, and reported as that
         if node is None:
@@ -74,7 +78,7 @@ class ItemReader:
             types = [key for key in types if key not in unbuilt]
         holders = types + [key for key in ("share", "layers") if key in node.entries]
         if len(holders) != 1 or "???" in types:
-            self._wrong_holders(node, [str(t) for t in types], [str(h) for h in holders])
+            self._wrong_holders(node, list(map(str, types)), list(map(str, holders)))
             return Item(node.place, unknown=True)
         kind = str(types[0]) if types else None
         if kind is not None and len(kind) > LONGEST_NAME:
@@ -85,17 +89,17 @@ class ItemReader:
         state = (
             self._word(node.entries["state_from"], "a layer's name") if "state_from" in node.entries else None
         )
-        spoken = self._word(name, "a name") if name is not None else None
-        if spoken is not None:
-            checked_name(*spoken, self.report)
+        own_name = self._word(name, "a name") if name is not None else None
+        if own_name is not None:
+            checked_name(*own_name, self.report)
         return Item(
             place=node.place,
             kind=kind,
             kind_place=node.keys[types[0]] if types else node.keys[holders[0]],
             fields=node.entries[types[0]] if types else None,
-            name=spoken[0] if spoken else None,
+            name=own_name[0] if own_name else None,
             open_name=is_hole(name),
-            name_place=spoken[1] if spoken else None,
+            name_place=own_name[1] if own_name else None,
             sources=self.names(sources, "a layer's name, or a list of them") if sources is not None else None,
             init=node.get("init"),
             freeze=node.get("freeze"),
@@ -126,8 +130,8 @@ class ItemReader:
             )
             return
         places = {str(key): place for key, place in node.keys.items()}
-        capital = [h for h in holders if h[:1].isupper()]
-        small = [t for t in types if not t[:1].isupper()]
+        capital = [holder for holder in holders if holder[:1].isupper()]
+        small = [key for key in types if not key[:1].isupper()]
         if len(capital) == 1 and small:
             for key in small:
                 hint = f"Fields go inside: `{capital[0]}: {{{key}: …}}`, or two columns further to the right."
@@ -138,7 +142,7 @@ class ItemReader:
                 problem = f"`{key}` stands beside `{capital[0]}`, not in it"
                 self.report.error(places[key], problem, hint)
             return
-        found = " and ".join(f"`{h}`" for h in holders)
+        found = " and ".join(f"`{holder}`" for holder in holders)
         self.report.error(
             places[holders[1]],
             f"an item of `layers` has one layer type, found {found}",

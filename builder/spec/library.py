@@ -1,4 +1,4 @@
-"""Blocks and cells of other files: those that a spec names under `library`, and those that are shipped."""
+"""The blocks and cells of the files that a spec names under `library`."""
 
 from __future__ import annotations
 
@@ -95,9 +95,9 @@ class _LibraryReader:
             self._unread(place, f"{problem} `{path}`", "Its path is relative to the file that names it.")
         except SpecErrors as errors:
             with self.report.used_at(place):
-                for one in errors.errors:
-                    at = Place(one.file, one.line, one.column, one.path)
-                    self._unread(at, one.problem, one.hint)
+                for wrong in errors.errors:
+                    at = Place(wrong.file, wrong.line, wrong.column, wrong.path)
+                    self._unread(at, wrong.problem, wrong.hint)
         return None
 
     def _read(self, document: Document, folder: Path, above: tuple[Path, ...]) -> None:

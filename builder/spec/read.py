@@ -14,7 +14,7 @@ from builder.spec.written import WrittenSpec
 def read_spec(document: Document, folder: Path, report: Report) -> WrittenSpec | None:
     """The spec as written; everything wrong with its keys and structure goes to ``report``.
 
-    Returns ``None`` if there is nothing to go on with.
+    Returns None for a text that is no mapping, or an assignment.
     """
     root = document.root
     if not isinstance(root, Mapping):

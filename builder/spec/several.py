@@ -1,4 +1,4 @@
-"""Several networks in one spec as they are written: each under its name, who plays whom, and attacks."""
+"""The networks of one spec as they are written, the two that play against each other, and attacks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DICT: Final = frozenset({"clear", "items", "keys", "pop", "update", "values"})
 
 
 def with_networks(spec: WrittenSpec, root: Mapping, reader: Reader) -> WrittenSpec:
-    """The spec with its `networks`, who plays whom among them, and its `attacks`, as they are written.
+    """The spec with its `networks`, `adversarial` and `attacks`.
 
     Everything wrong with them goes to the report of ``reader``.
     """
@@ -102,6 +102,7 @@ def _networks(node: Node | None, spec: WrittenSpec, root: Mapping, report: Repor
 
 
 def _attacks(node: Node, reader: Reader) -> dict[str, Attack]:
+    """The attack under each name; one that is wrong or a hole is left out."""
     from builder.robustness.attacks.attack import attacks
 
     if not isinstance(node, Mapping):
@@ -109,10 +110,10 @@ def _attacks(node: Node, reader: Reader) -> dict[str, Attack]:
             problem = f"expected attacks under names of your own, found {describe(node)}"
             reader.report.error(node.place, problem, "As in `attacks: {weak: {FGSM: {eps: 8/255}}}`.")
         return {}
-    found: dict[str, Attack] = {}
+    named: dict[str, Attack] = {}
     for key, value in node.entries.items():
         checked_name(key, node.keys[key], reader.report)
         attack = reader.choice(attacks, value)
         if attack is not None:
-            found[str(key)] = attack
-    return found
+            named[str(key)] = attack
+    return named

@@ -1,4 +1,4 @@
-"""A model spec as data: what was read and worked out, complete."""
+"""A model spec as data, with its graph."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class ModelSpec:
 
     Where the spec has several ``networks``, each is a spec of its own with its own graph, without data and
     training; ``graph`` then shows all of them side by side (``generator.linear_1``). ``adversarial`` says which two
-    play against each other, and `train` is then the ``game``, not ``train``. ``attacks`` are those that the author
-    named.
+    play against each other; `train` is then read as ``game``, and ``train`` is None. ``attacks`` are those that the
+    author named. ``normal`` is what ``resolved()`` returns; of one of several networks it is empty.
     """
 
     file: str

@@ -26,9 +26,12 @@ SAID_BY_DATA: Final = ("vocabulary", "classes")  # what `$name` means where the 
 
 
 class Item(NamedTuple):
-    """One item of ``layers`` as written. ``kind`` is its type's name, or none for ``share`` and groups.
+    """One item of ``layers`` as written.
 
-    An ``unknown`` item is a hole, or wrong and reported; ``open_name`` says that its name alone is a hole.
+    ``kind`` is the name of its type, None for ``share`` and groups; ``fields`` is the node behind that name.
+    ``sources`` are the names in ``from`` with their places, None where the item reads the one above. Nodes are
+    not evaluated: they may hold expressions. An ``unknown`` item is a hole, or is wrong and reported. With
+    ``open_name`` its name alone is a hole.
     """
 
     place: Place
@@ -49,7 +52,7 @@ class Item(NamedTuple):
     open_name: bool = False
 
     def field_place(self, name: str | None) -> Place:
-        """Where the field stands, or where the type's name does."""
+        """Where the field called ``name`` is written, or else the name of the type."""
         if name == "from" and self.sources:
             return self.sources[0][1]
         if name is not None and isinstance(self.fields, Mapping) and name in self.fields.entries:
@@ -58,7 +61,10 @@ class Item(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A layer type of the user's own: parameters with their defaults, inputs and items."""
+    """A layer type of the user's own.
+
+    ``parameters`` are the nodes of the defaults; a default of `null` means that each use gives a value.
+    """
 
     name: str
     place: Place
@@ -69,9 +75,9 @@ class Block(NamedTuple):
 
 @dataclass(frozen=True)
 class Library:
-    """What library files give. A cell is none if it is wrong (reported) or has a hole.
+    """The blocks and cells of library files. A cell is None if it is wrong (reported) or has a hole.
 
-    It is not ``complete`` if a file could not be read (reported): names may be missing.
+    ``complete`` is false if a file could not be read (reported): names may be missing.
     """
 
     blocks: dict[str, Block]
@@ -87,7 +93,7 @@ class WrittenSpec:
     ``folder`` is what its paths are relative to. ``blocks`` and ``cells`` are its own and those of its libraries,
     whose names are ``imported``; ``open_cells`` are the names of cells that are wrong or have holes, of which
     nothing more is known. ``constants_used`` grows while expressions are evaluated. A field that ends in ``node``
-    holds what a section was read from, for the places of errors.
+    is the node of a section, for the places of errors.
 
     Where the spec has several ``networks``, each is a spec of its own, without data and training. Where two of them
     play against each other, as ``adversarial`` says, `train` is read as a ``game``, not as ``train``.
@@ -126,6 +132,6 @@ class WrittenSpec:
         return (*self.document.holes, *(self.library.holes if self.library is not None else ()))
 
     def written(self, key: str) -> Node | None:
-        """What stands at a key of the document, or ``None``."""
+        """The node at a key of the document, None where the key is missing."""
         root = self.document.root
         return root.get(key) if isinstance(root, Mapping) else None
