@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from builder.elaborate.budget import Budget
-from builder.elaborate.parametrisation import normed, read_norm
 from builder.elaborate.scope import UNKNOWN, Scope, Value
 from builder.errors import Cause, Place, Report
 from builder.language.nodes import Mapping
@@ -66,6 +65,8 @@ class LayerMaker:
         norm = self._norm(copy)
         if norm is not None:
             try:
+                from builder.elaborate.parametrisation import normed
+
                 inferred = normed(layer, inferred, norm)
             except Cause as cause:
                 assert copy.item.norm is not None
@@ -118,6 +119,8 @@ class LayerMaker:
         """The value of `norm`; None where it is missing, a hole, or wrong (reported)."""
         if copy.item.norm is None:
             return None
+        from builder.elaborate.parametrisation import read_norm
+
         try:
             return read_norm(copy.item.norm, copy.reader(self.report))
         except Unknown:

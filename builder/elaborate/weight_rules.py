@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 from builder.errors import Cause, Place, Report, did_you_mean
 from builder.language.keys import is_hole
-from builder.language.nodes import Mapping, describe
+from builder.language.nodes import Mapping, Node, describe
 from builder.reader import Reader, Unknown
 from builder.spec.graph import GraphLayer
-from builder.training.initializers.initializer import Initializer, initializers
 
 if TYPE_CHECKING:
     from builder.cells.cell import Cell
     from builder.spec.written import Item
+    from builder.training.initializers.initializer import Initializer
 
 
 @dataclass(eq=False)
@@ -76,7 +76,7 @@ class WeightRules:
                     "As in `Conv2d.weight: {normal_: {std: 0.02}}`; one layer's own goes beside it.",
                 )
                 continue
-            initializer = reader.choice(initializers, value)
+            initializer = _initializer(value, reader)
             if initializer is not None:
                 self._init.append(_Rule(kind, parameter, node.keys[key], initializer, True, kind))
 
@@ -84,7 +84,7 @@ class WeightRules:
         """Adds a cell's ``init`` for the layer called ``full``; its keys were checked where the cell was read."""
         for key, value in cell.init.entries.items() if cell.init is not None else ():
             assert cell.init is not None
-            initializer = reader.choice(initializers, value)
+            initializer = _initializer(value, reader)
             if initializer is not None:
                 self._cells.append(_Rule(full, str(key), cell.init.keys[key], initializer, False, cell.name))
 
@@ -92,7 +92,7 @@ class WeightRules:
         """Adds an item's ``init`` and ``freeze`` for the layer or block called ``full``."""
         if isinstance(item.init, Mapping):
             for key, value in item.init.entries.items():
-                initializer = reader.choice(initializers, value)
+                initializer = _initializer(value, reader)
                 if initializer is not None:
                     self._init.append(_Rule(full, str(key), item.init.keys[key], initializer, False, label))
         elif item.init is not None and not is_hole(item.init):
@@ -174,3 +174,10 @@ def _of(owned: _Owned, layer: GraphLayer) -> list[_Rule]:
     owners = [(True, layer.type), *((False, ".".join(parts[: i + 1])) for i in range(len(parts)))]
     ranked = [pair for owner in owners for pair in owned.get(owner, ())]
     return [rule for _, rule in sorted(ranked, key=lambda pair: pair[0])]
+
+
+def _initializer(node: Node, reader: Reader) -> Initializer | None:
+    """The initializer that is written; None if it is wrong (reported). A spec without `init` imports none."""
+    from builder.training.initializers.initializer import initializers
+
+    return reader.choice(initializers, node)

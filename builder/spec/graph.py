@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from builder.errors import Place
 from builder.layers.layer import Layer
 from builder.shapes import BYTES_PER_VALUE, Shape, Size, TensorType, count, measured
-from builder.training.initializers.initializer import Initializer
+
+if TYPE_CHECKING:  # a spec without `init` does not pay for them
+    from builder.training.initializers.initializer import Initializer
 
 
 @dataclass(frozen=True, eq=False)
