@@ -14,7 +14,17 @@ from pathlib import Path
 # pydantic would read every installed distribution's entry points in search of plugins; we use none.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 gc.set_threshold(50_000)  # what importing makes stays: looking through it again and again finds nothing
-atexit.register(gc.freeze)  # and what is left at the end goes with the process, without a last look
+
+
+@atexit.register
+def _freeze() -> None:
+    """Lets what is left at the end go with the process, without a last look.
+
+    Not beside torch: modules that it loads (triton's, by nanobind) report on stderr what the last look did not free.
+    """
+    if "torch" not in sys.modules:
+        gc.freeze()
+
 
 from builder.errors import GradspecError, SpecErrors  # noqa: E402
 from cli.exits import INTERRUPTED, OUR_FAULT, RIGHT, WRONG_INPUT, WRONG_USAGE  # noqa: E402
