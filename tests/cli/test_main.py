@@ -48,9 +48,10 @@ def test_plain_words_and_options_lead_to_the_same_answer(run: Run, spec: Path, m
 
 
 def test_plain_validate_imports_no_parser_of_options(spec: Path) -> None:
-    code = (
-        "import sys; from cli.main import main; assert main() == 0\n"
-        "heavy = {'typer', 'click', 'rich', 'json', 'numpy', 'torch'} & set(sys.modules)\n"
+    code = (  # pydantic imports importlib.metadata, which imports json from Python 3.13 on
+        "import sys, importlib.metadata; theirs = {*sys.modules}\n"
+        "from cli.main import main; assert main() == 0\n"
+        "heavy = {'typer', 'click', 'rich', 'json', 'numpy', 'torch'} & ({*sys.modules} - theirs)\n"
         "assert not heavy, heavy"
     )
     subprocess.run(
