@@ -38,7 +38,7 @@ def is_command() -> bool:
 
     While ``python -m`` looks for its module, ``sys.argv[0]`` is `-m`.
     """
-    started = getattr(sys, "argv", [""])[0]
+    started = (getattr(sys, "argv", None) or [""])[0]  # an embedded interpreter may have none
     return started == "-m" or os.path.splitext(os.path.basename(started))[0] in (
         "gradspec",
         "gradspec-script",

@@ -1,4 +1,4 @@
-"""What a loop's kernels are; what they give: runtime/test_compiled_loop.py."""
+"""What a loop's kernels are; what they give: tests/builder/runtime/cells/compiled/test_compiled_loop.py."""
 
 from __future__ import annotations
 
