@@ -97,7 +97,7 @@ _FINAL = re.compile(r"\n@final\nclass (\w+)\(")
 
 
 class Catalogue(Generic[C]):
-    """The components of one kind: those in a package's files, or in one family file."""
+    """The components of one kind: those in the files of a package."""
 
     def __init__(self, kind: str, package: str, base: type[C]) -> None:
         self.kind: Final = kind
@@ -108,15 +108,13 @@ class Catalogue(Generic[C]):
     def _modules(self) -> dict[str, str]:
         """Each name's module, read from the files' text without importing any."""
         package = find_spec(self._package)
-        assert package is not None, f"there is no module {self._package}"
-        if package.submodule_search_locations is None:  # one family file
-            sources = [(self._package, Path(str(package.origin)))]
-        else:
-            folder = Path(package.submodule_search_locations[0])
-            sources = [(f"{self._package}.{file.stem}", file) for file in sorted(folder.glob("*.py"))]
+        assert package is not None and package.submodule_search_locations, (
+            f"there is no package {self._package}"
+        )
+        files = sorted(Path(package.submodule_search_locations[0]).glob("*.py"))
         return {
-            name: module
-            for module, file in sources
+            name: f"{self._package}.{file.stem}"
+            for file in files
             for name in _FINAL.findall(file.read_text(encoding="utf-8"))
         }
 

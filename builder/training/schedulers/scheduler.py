@@ -42,6 +42,4 @@ class Scheduler(Component):
         """Raises ``Cause`` if it cannot go with this optimiser, or with so many epochs."""
 
 
-schedulers: Final[Catalogue[Scheduler]] = Catalogue(
-    "scheduler", "builder.training.schedulers.torch_schedulers", Scheduler
-)
+schedulers: Final[Catalogue[Scheduler]] = Catalogue("scheduler", "builder.training.schedulers", Scheduler)
